@@ -1,0 +1,10 @@
+// The subcommands. Each add_NAME gives its options to `app` and sets the callback that runs it; it lives in NAME.cpp.
+// A command writes JSON or text to stdout, logs to stderr, and throws Error (exit 1) or UsageError (exit 2).
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace nibble::cli {
+
+
+}  // namespace nibble::cli

@@ -1,0 +1,46 @@
+// nibble: the table of subcommands. Each is one call into src/cli/.
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/cli.h"
+
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  void (*add)(CLI::App& app);
+};
+
+constexpr std::initializer_list<Command> kCommands = {
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace nibble;
+  CLI::App app("Gemma 4, quantized to 4 bits and served, in one program", "nibble");
+  app.set_version_flag("--version", NIBBLE_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  std::string log_level = "info";
+  app.add_option("--log-level", log_level, "trace, debug, info, warning, error or off")->capture_default_str();
+  app.fallthrough();
+  app.parse_complete_callback([&] { start_log(log_level); });
+  for (const Command& command : kCommands) command.add(*app.add_subcommand(command.name, command.summary));
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const UsageError& error) {
+    std::fprintf(stderr, "nibble: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "nibble: %s\n", error.what());
+    return 1;
+  }
+}
