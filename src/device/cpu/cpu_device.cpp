@@ -1,0 +1,244 @@
+#include "device/cpu/cpu_device.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "device/cpu/kernels.h"
+#include "device/cpu/quantize_input.h"
+#include "format/bf16.h"
+
+namespace nibble::device {
+namespace {
+
+using namespace cpu;
+
+struct CpuBuffer final : Buffer {
+  CpuBuffer(int n_rows, int n_cols)
+      : rows(n_rows), cols(n_cols), memory(std::size_t(n_rows) * std::size_t(n_cols) * sizeof(float)) {}
+  Array array() const override { return {memory.as<float>(), rows, cols, cols}; }
+  int rows, cols;
+  Memory memory;
+};
+
+class CpuDevice final : public Device {
+ public:
+  explicit CpuDevice(const CpuOptions& options)
+      : reference_(options.reference),
+        kernels_(options.reference ? kScalar : select_kernels()),
+        team_(options.n_threads > 0 ? options.n_threads : available_cpus()) {}
+
+  std::string describe() const override {
+    return fmt::format("{}: {} kernels, {} activations, {} KV cache, {} thread{}", reference_ ? "reference" : "cpu",
+                       kernels_.name, name_of(activations()), reference_ ? "f32" : "bf16", team_.size(),
+                       team_.size() == 1 ? "" : "s");
+  }
+  Activations activations() const override { return reference_ ? Activations::kF32 : Activations::kBF16; }
+
+  std::unique_ptr<Buffer> allocate(int rows, int cols) override { return std::make_unique<CpuBuffer>(rows, cols); }
+
+  std::unique_ptr<Matrix> load(std::span<const MatrixSource> sources) override {
+    return load_panels(sources, reference_, team_);
+  }
+
+  std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) override {
+    auto cache = std::make_unique<CpuKv>();
+    cache->n_slots = n_slots;
+    cache->n_kv_heads = n_kv_heads;
+    cache->head_dim = head_dim;
+    cache->type = reference_ ? KvType::kF32 : KvType::kBF16;
+    const std::size_t bytes = std::size_t(n_slots) * std::size_t(n_kv_heads) * std::size_t(head_dim) *
+                              (reference_ ? sizeof(float) : sizeof(std::uint16_t));
+    cache->keys = Memory(bytes);
+    cache->values = Memory(bytes);
+    return cache;
+  }
+
+  void write(std::span<const float> from, Array to) override {
+    for (int r = 0; r < to.rows; ++r)
+      std::copy_n(from.data() + std::ptrdiff_t(r) * to.cols, to.cols, to.row(r));
+  }
+  void read(Array from, std::span<float> to) override {
+    for (int r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.cols, to.data() + std::ptrdiff_t(r) * from.cols);
+  }
+
+  void matmul(Array x, const Matrix& matrix, Array out) override {
+    const auto& w = static_cast<const PanelMatrix&>(matrix);
+    const Operand operand = prepare(x, w);
+    team_.parallel_for(std::size_t(w.n_panels), 1, [&](std::size_t begin, std::size_t end) {
+      kernels_.matmul(w, operand, int(begin), int(end), out);
+    });
+  }
+
+  void rms_norm(Array x, Array weight, int group, float eps, Array out) override {
+    for_rows(x.rows, [&](int r) {
+      for (int begin = 0; begin < x.cols; begin += group) {
+        const float* from = x.row(r) + begin;
+        float* to = out.row(r) + begin;
+        const float factor = inverse_rms(from, group, eps);
+        for (int i = 0; i < group; ++i) to[i] = from[i] * factor * (weight.data ? weight.data[i] : 1.0f);
+      }
+    });
+  }
+
+  void add_rms_norm(Array h, Array weight, float eps, Array x) override {
+    for_rows(x.rows, [&](int r) {
+      const float* from = h.row(r);
+      float* to = x.row(r);
+      const float factor = inverse_rms(from, h.cols, eps);
+      for (int i = 0; i < h.cols; ++i) to[i] += from[i] * factor * weight.data[i];
+    });
+  }
+
+  void rope(Array x, int head_dim, std::span<const int> positions, std::span<const float> frequencies) override {
+    for_rows(x.rows, [&](int r) {
+      for (std::size_t i = 0; i < frequencies.size(); ++i) {
+        const float angle = float(positions[std::size_t(r)]) * frequencies[i];
+        const float c = std::cos(angle), s = std::sin(angle);
+        for (int head = 0; head < x.cols; head += head_dim) {
+          float& low = x.row(r)[head + int(i)];
+          float& high = x.row(r)[head + int(i) + head_dim / 2];
+          const float a = low, b = high;
+          low = a * c - b * s;
+          high = b * c + a * s;
+        }
+      }
+    });
+  }
+
+  void store_kv(Array k, Array v, std::span<const int> slots, KvBuffer& buffer) override {
+    auto& cache = static_cast<CpuKv&>(buffer);
+    const std::size_t width = std::size_t(cache.n_kv_heads) * std::size_t(cache.head_dim);
+    const auto store = [&](const float* from, Memory& memory, std::size_t at) {
+      for (std::size_t i = 0; i < width; ++i) {
+        if (cache.type == KvType::kF32) {
+          memory.as<float>()[at + i] = from[i];
+        } else {
+          memory.as<std::uint16_t>()[at + i] = format::f32_to_bf16(from[i]);
+        }
+      }
+    };
+    for (int r = 0; r < k.rows; ++r) {
+      const int slot = slots[std::size_t(r)];
+      check(slot >= 0 && slot < cache.n_slots, "a KV slot lies in its cache");
+      store(k.row(r), cache.keys, std::size_t(slot) * width);
+      store(v.row(r), cache.values, std::size_t(slot) * width);
+    }
+  }
+
+  void attention(Array q, const KvBuffer& buffer, std::span<const AttentionRow> rows, Array out) override {
+    const auto& cache = static_cast<const CpuKv&>(buffer);
+    const int n_queries = q.cols / cache.head_dim / cache.n_kv_heads;
+    scores_.resize(std::size_t(team_.size()));
+    const int n_tasks = q.rows * cache.n_kv_heads;
+    std::atomic<int> next{0};
+    team_.run([&](int thread) {
+      std::vector<float>& scores = scores_[std::size_t(thread)];
+      for (int i = next++; i < n_tasks; i = next++) {
+        const int r = i / cache.n_kv_heads, kv_head = i % cache.n_kv_heads;
+        const AttentionRow& row = rows[std::size_t(r)];
+        const std::size_t n_scores = std::size_t(n_queries) * std::size_t(row.last - row.first + 1);
+        if (scores.size() < n_scores) scores.resize(n_scores);
+        const int column = kv_head * n_queries * cache.head_dim;
+        kernels_.attention({.q = q.row(r) + column,
+                            .n_queries = n_queries,
+                            .kv_head = kv_head,
+                            .cache = &cache,
+                            .row = row,
+                            .scores = scores.data(),
+                            .out = out.row(r) + column});
+      }
+    });
+  }
+
+  void gelu_multiply(Array gate, Array up, Array out) override {
+    for_rows(gate.rows, [&](int r) { kernels_.gelu_multiply(gate.row(r), up.row(r), out.row(r), gate.cols); });
+  }
+  void add(Array x, Array y) override {
+    for_rows(x.rows, [&](int r) {
+      for (int i = 0; i < x.cols; ++i) y.row(r)[i] += x.row(r)[i];
+    });
+  }
+  void scale(Array x, float factor) override {
+    for_rows(x.rows, [&](int r) {
+      for (int i = 0; i < x.cols; ++i) x.row(r)[i] *= factor;
+    });
+  }
+  void multiply_columns(Array x, Array weight) override {
+    for_rows(x.rows, [&](int r) {
+      for (int i = 0; i < x.cols; ++i) x.row(r)[i] *= weight.data[i];
+    });
+  }
+  void softcap(Array x, float cap) override {
+    for_rows(x.rows, [&](int r) {
+      for (int i = 0; i < x.cols; ++i) x.row(r)[i] = cap * std::tanh(x.row(r)[i] / cap);
+    });
+  }
+  void gather_rows(Array from, std::span<const int> rows, Array to) override {
+    for (std::size_t i = 0; i < rows.size(); ++i) std::copy_n(from.row(rows[i]), from.cols, to.row(int(i)));
+  }
+  void scatter_add(Array from, std::span<const int> rows, std::span<const float> factors, Array to) override {
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (int c = 0; c < from.cols; ++c) to.row(rows[i])[c] += factors[i] * from.row(int(i))[c];
+  }
+
+ private:
+  // The input of a product, rounded as the matrix's scheme and the device's activations say, padded to whole blocks.
+  Operand prepare(Array x, const PanelMatrix& w) {
+    const std::ptrdiff_t stride = std::ptrdiff_t(w.n_blocks) * kBlockCols;
+    const std::size_t n = std::size_t(x.rows) * std::size_t(stride);
+    if (operand_f32_.size() < n) operand_f32_.resize(n);
+    if (!reference_ && operand_bf16_.size() < n) operand_bf16_.resize(n);
+    for_rows(x.rows, [&](int r) {
+      float* to = operand_f32_.data() + r * stride;
+      std::copy_n(x.row(r), x.cols, to);
+      std::fill(to + x.cols, to + stride, 0.0f);
+      if (!reference_) round_row(to, x.cols);
+      if (w.input == InputQuantization::kFP8PerToken) quantize_fp8_per_token(to, x.cols, activations());
+      if (w.input == InputQuantization::kNVFP4) quantize_nvfp4(to, x.cols, w.input_global_scale, activations());
+      if (reference_) return;
+      std::uint16_t* bf16 = operand_bf16_.data() + r * stride;
+      for (std::ptrdiff_t i = 0; i < stride; ++i) bf16[i] = std::uint16_t(std::bit_cast<std::uint32_t>(to[i]) >> 16);
+    });
+    return {operand_f32_.data(), reference_ ? nullptr : operand_bf16_.data(), x.rows, stride};
+  }
+
+  static void round_row(float* x, int n) {
+    for (int i = 0; i < n; ++i) x[i] = format::round_to_bf16(x[i]);
+  }
+
+  float inverse_rms(const float* x, int n, float eps) const {
+    return 1.0f / std::sqrt(kernels_.sum_of_squares(x, n) / float(n) + eps);
+  }
+
+  // A few rows are not worth waking the team for.
+  template <typename Task>
+  void for_rows(int n, const Task& task) {
+    if (n < 4) {
+      for (int r = 0; r < n; ++r) task(r);
+      return;
+    }
+    team_.parallel_for(std::size_t(n), 1, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t r = begin; r < end; ++r) task(int(r));
+    });
+  }
+
+  bool reference_;
+  const Kernels& kernels_;
+  ThreadTeam team_;
+  std::vector<float> operand_f32_;           // scratch of prepare()
+  std::vector<std::uint16_t> operand_bf16_;
+  std::vector<std::vector<float>> scores_;   // scratch of attention(), one a thread
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cpu_device(const CpuOptions& options) { return std::make_unique<CpuDevice>(options); }
+
+}  // namespace nibble::device

@@ -1,0 +1,56 @@
+// What an instruction set implements. The scalar table is the reference; every other agrees with it but for the order
+// of its f32 sums. Kernels take ranges; threads belong to cpu_device.cpp.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "device/cpu/panel.h"
+#include "device/device.h"
+
+namespace nibble::device::cpu {
+
+// The input of a product, as rounded for the device's activations: both forms hold the same values.
+struct Operand {
+  const float* f32 = nullptr;           // [n_tokens, stride]
+  const std::uint16_t* bf16 = nullptr;  // [n_tokens, stride]; null unless activations are bf16
+  int n_tokens = 0;
+  std::ptrdiff_t stride = 0;            // columns padded to kBlockCols with zeros
+};
+
+enum class KvType : std::uint8_t { kF32, kBF16 };
+
+struct CpuKv final : KvBuffer {
+  KvType type = KvType::kBF16;
+  Memory keys, values;  // [n_slots, n_kv_heads, head_dim]
+};
+
+struct AttentionTask {
+  const float* q = nullptr;  // [n_queries, head_dim]: the query heads that read this KV head
+  int n_queries = 0;
+  int kv_head = 0;
+  const CpuKv* cache = nullptr;
+  AttentionRow row;
+  float* scores = nullptr;   // scratch [n_queries, last - first + 1]
+  float* out = nullptr;      // [n_queries, head_dim]
+};
+
+struct Kernels {
+  const char* name;
+  bool (*runs_here)();
+  // out[:, panel_begin * 16 ...] = x W^T for those panels; columns at or beyond w.rows are not written.
+  void (*matmul)(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
+  void (*attention)(const AttentionTask& task);
+  void (*gelu_multiply)(const float* gate, const float* up, float* out, int n);
+  float (*sum_of_squares)(const float* x, int n);
+};
+
+std::span<const Kernels* const> all_kernels();  // best first; scalar last
+// The first that runs here, or the one CPU_KERNELS names: Error if that is unknown or does not run here.
+const Kernels& select_kernels();
+
+extern const Kernels kScalar;
+extern const Kernels kAvx2;
+extern const Kernels kAvx512;
+
+}  // namespace nibble::device::cpu

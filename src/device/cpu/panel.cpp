@@ -1,0 +1,226 @@
+#include "device/cpu/panel.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+#include "base/check.h"
+#include "format/bf16.h"
+#include "format/e2m1.h"
+#include "format/e4m3.h"
+
+namespace nibble::device::cpu {
+namespace {
+
+struct BlockBytes {
+  std::size_t codes, scales;
+};
+
+BlockBytes block_bytes(Storage storage) {
+  constexpr std::size_t kElements = kPanelRows * kBlockCols;
+  switch (storage) {
+    case Storage::kF32: return {kElements * 4, 0};
+    case Storage::kBF16: return {kElements * 2, 0};
+    case Storage::kFP8: return {kElements, 0};
+    case Storage::kNVFP4: return {kElements / 2, kPanelRows};
+    case Storage::kInt4: return {kElements / 2, kPanelRows * 2};
+  }
+  return {0, 0};
+}
+
+// Bytes of a row in the file.
+std::size_t code_row_bytes(const MatrixSource& source) {
+  const auto cols = std::size_t(source.cols);
+  switch (source.storage) {
+    case Storage::kF32: return cols * 4;
+    case Storage::kBF16: return cols * 2;
+    case Storage::kFP8: return cols;
+    case Storage::kNVFP4:
+    case Storage::kInt4: return cols / 2;
+  }
+  return 0;
+}
+
+std::size_t scale_row_bytes(const MatrixSource& source) {
+  switch (source.storage) {
+    case Storage::kNVFP4: return std::size_t(source.cols) / 16;
+    case Storage::kInt4: return std::size_t(source.cols / source.group) * 2;
+    case Storage::kFP8: return source.scale_count == 1 ? 0 : 2;
+    default: return 0;
+  }
+}
+
+// One row of the checkpoint in memory.
+struct FileRow {
+  const MatrixSource* source = nullptr;
+  const std::byte* codes = nullptr;
+  const std::byte* scales = nullptr;
+
+  std::uint16_t u16(const std::byte* from, int index) const {
+    std::uint16_t value;
+    std::memcpy(&value, from + std::size_t(index) * 2, 2);
+    return value;
+  }
+  // Both 4-bit packings put the even column low; int4 is stored plus 8, which flips its sign bit.
+  int nibble(int col) const {
+    const auto pair = std::to_integer<int>(codes[std::size_t(col) / 2]);
+    const int code = col % 2 == 0 ? pair & 15 : pair >> 4;
+    return source->storage == Storage::kInt4 ? code ^ 8 : code;
+  }
+  float fp8_scale() const { return format::bf16_to_f32(u16(scales, 0)); }
+
+  // The value as the reference decompresses it: rounded to bf16.
+  float value(int col) const {
+    switch (source->storage) {
+      case Storage::kF32: {
+        float f;
+        std::memcpy(&f, codes + std::size_t(col) * 4, 4);
+        return f;
+      }
+      case Storage::kBF16: return format::bf16_to_f32(u16(codes, col));
+      case Storage::kFP8:
+        return format::round_to_bf16(format::e4m3_to_f32(std::to_integer<std::uint8_t>(codes[col])) * fp8_scale());
+      case Storage::kNVFP4: {
+        const float scale = format::e4m3_to_f32(std::to_integer<std::uint8_t>(scales[col / 16]));
+        return format::round_to_bf16(format::kE2m1[std::size_t(nibble(col))] * (scale / source->global_scale));
+      }
+      case Storage::kInt4:
+        return format::round_to_bf16(float((nibble(col) ^ 8) - 8) *
+                                     format::bf16_to_f32(u16(scales, col / source->group)));
+    }
+    return 0;
+  }
+};
+
+// Puts up to 16 rows into a panel that is all zero.
+void pack(std::span<const FileRow> rows, const PanelMatrix& w, std::byte* codes, std::byte* scales) {
+  const auto put = [](std::byte* to, std::size_t index, auto value) {
+    std::memcpy(to + index * sizeof(value), &value, sizeof(value));
+  };
+  for (int r = 0; r < int(rows.size()); ++r) {
+    const FileRow& row = rows[std::size_t(r)];
+    for (int col = 0; col < w.cols; ++col) {
+      std::byte* block = codes + std::size_t(col / kBlockCols) * w.block_code_bytes;
+      const int k = col % kBlockCols;
+      switch (w.storage) {
+        case Storage::kF32: put(block, std::size_t(k * kPanelRows + r), row.value(col)); break;
+        case Storage::kBF16: put(block, std::size_t((k / 2 * kPanelRows + r) * 2 + k % 2), row.u16(row.codes, col)); break;
+        case Storage::kFP8: block[(k / 4 * kPanelRows + r) * 4 + k % 4] = row.codes[col]; break;
+        case Storage::kNVFP4:
+        case Storage::kInt4: {
+          const int quad = k / 4;
+          block[quad / 2 * 64 + r * 4 + k % 4] |= std::byte(row.nibble(col) << (quad % 2 * 4));
+          break;
+        }
+      }
+    }
+    for (int b = 0; b < w.n_blocks; ++b) {
+      std::byte* block = scales + std::size_t(b) * w.block_scale_bytes;
+      const int col = b * kBlockCols;
+      if (w.storage == Storage::kNVFP4) block[r] = row.scales[b];
+      if (w.storage == Storage::kInt4) put(block, std::size_t(r), row.u16(row.scales, col / row.source->group));
+    }
+  }
+}
+
+float row_factor(const FileRow& row) {
+  if (row.source->storage == Storage::kNVFP4) return 1.0f / row.source->global_scale;
+  if (row.source->storage == Storage::kFP8) return row.fp8_scale();
+  return 1.0f;
+}
+
+// Sources of one storage, seen as one matrix.
+class StackedRows {
+ public:
+  explicit StackedRows(std::span<const MatrixSource> sources) : sources_(sources) {}
+
+  // Reads rows [begin, begin + n) into `bytes`, which the FileRows then point into.
+  std::vector<FileRow> read(int begin, int n, std::vector<std::byte>& bytes) const {
+    std::vector<FileRow> rows(static_cast<std::size_t>(n));
+    std::size_t total = 0;
+    for_each_piece(begin, n, [&](const MatrixSource& source, int, int, int n_rows) {
+      total += std::size_t(n_rows) * (code_row_bytes(source) + scale_row_bytes(source)) + 16;
+    });
+    bytes.resize(total);
+    std::byte* at = bytes.data();
+    for_each_piece(begin, n, [&](const MatrixSource& source, int first_row, int first_out, int n_rows) {
+      const std::size_t code_bytes = code_row_bytes(source), scale_bytes = scale_row_bytes(source);
+      source.codes(std::uint64_t(first_row) * code_bytes, {at, std::size_t(n_rows) * code_bytes});
+      std::byte* scales = at + std::size_t(n_rows) * code_bytes;
+      if (source.storage == Storage::kFP8 && scale_bytes == 0) {
+        source.scales(0, {scales, 2});
+      } else if (scale_bytes != 0) {
+        source.scales(std::uint64_t(first_row) * scale_bytes, {scales, std::size_t(n_rows) * scale_bytes});
+      }
+      for (int i = 0; i < n_rows; ++i)
+        rows[std::size_t(first_out + i)] = {&source, at + std::size_t(i) * code_bytes, scales + std::size_t(i) * scale_bytes};
+      at = scales + std::size_t(n_rows) * scale_bytes + 16;
+    });
+    return rows;
+  }
+
+ private:
+  template <typename Visit>
+  void for_each_piece(int begin, int n, const Visit& visit) const {
+    int start = 0;
+    for (const MatrixSource& source : sources_) {
+      const int first = std::max(begin, start), last = std::min(begin + n, start + source.rows);
+      if (first < last) visit(source, first - start, first - begin, last - first);
+      start += source.rows;
+    }
+  }
+  std::span<const MatrixSource> sources_;
+};
+
+}  // namespace
+
+std::unique_ptr<PanelMatrix> load_panels(std::span<const MatrixSource> sources, bool expand, ThreadTeam& team) {
+  auto w = std::make_unique<PanelMatrix>();
+  w->storage = expand ? Storage::kF32 : sources[0].storage;
+  w->cols = sources[0].cols;
+  w->input = sources[0].input;
+  w->input_global_scale = sources[0].input_global_scale;
+  for (const MatrixSource& source : sources) {
+    check(source.cols == w->cols && source.storage == sources[0].storage, "stacked matrices are alike");
+    w->rows += source.rows;
+  }
+  w->n_panels = (w->rows + kPanelRows - 1) / kPanelRows;
+  w->n_blocks = (w->cols + kBlockCols - 1) / kBlockCols;
+  w->block_code_bytes = block_bytes(w->storage).codes;
+  w->block_scale_bytes = block_bytes(w->storage).scales;
+  w->panel_bytes = (std::size_t(w->n_blocks) * (w->block_code_bytes + w->block_scale_bytes) + 63) / 64 * 64;
+  w->memory = Memory(std::size_t(w->n_panels) * w->panel_bytes);
+  w->row_factor_memory = Memory(std::size_t(w->n_panels) * kPanelRows * sizeof(float));
+  w->row_factor = w->row_factor_memory.as<float>();
+  w->bytes = w->memory.bytes() + w->row_factor_memory.bytes();
+
+  const StackedRows stacked(sources);
+  std::atomic<int> next{0};
+  std::exception_ptr failure;
+  std::mutex mutex;
+  team.run([&](int) {
+    try {
+      std::vector<std::byte> bytes;
+      for (int panel = next++; panel < w->n_panels; panel = next++) {
+        const int begin = panel * kPanelRows, n = std::min(kPanelRows, w->rows - begin);
+        const std::vector<FileRow> rows = stacked.read(begin, n, bytes);
+        std::byte* codes = w->memory.data() + std::size_t(panel) * w->panel_bytes;
+        pack(rows, *w, codes, codes + std::size_t(w->n_blocks) * w->block_code_bytes);
+        for (int r = 0; r < n; ++r)
+          w->row_factor_memory.as<float>()[begin + r] = expand ? 1.0f : row_factor(rows[std::size_t(r)]);
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      failure = std::current_exception();
+      next = w->n_panels;
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
+  return w;
+}
+
+}  // namespace nibble::device::cpu

@@ -1,0 +1,137 @@
+// The reference kernels: plain loops that say what every other instruction set must compute.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "device/cpu/kernels.h"
+#include "format/bf16.h"
+#include "format/e2m1.h"
+#include "format/e4m3.h"
+
+namespace nibble::device::cpu {
+namespace {
+
+using Block = float[kBlockCols][kPanelRows];  // [k][row]
+
+template <typename T>
+T load(const std::byte* from, std::size_t index) {
+  T value;
+  std::memcpy(&value, from + index * sizeof(T), sizeof(T));
+  return value;
+}
+
+int nibble_of(const std::byte* codes, int k, int row) {
+  const int quad = k / 4;
+  const auto pair = std::to_integer<int>(codes[(quad / 2) * 64 + row * 4 + k % 4]);
+  return quad % 2 == 0 ? pair & 15 : pair >> 4;
+}
+
+void decode(Storage storage, const std::byte* codes, const std::byte* scales, Block& w) {
+  for (int k = 0; k < kBlockCols; ++k) {
+    for (int r = 0; r < kPanelRows; ++r) {
+      switch (storage) {
+        case Storage::kF32: w[k][r] = load<float>(codes, std::size_t(k * kPanelRows + r)); break;
+        case Storage::kBF16:
+          w[k][r] = format::bf16_to_f32(load<std::uint16_t>(codes, std::size_t((k / 2 * kPanelRows + r) * 2 + k % 2)));
+          break;
+        case Storage::kFP8:
+          w[k][r] = format::e4m3_to_f32(load<std::uint8_t>(codes, std::size_t((k / 4 * kPanelRows + r) * 4 + k % 4)));
+          break;
+        case Storage::kNVFP4:
+          w[k][r] = format::kE2m1[std::size_t(nibble_of(codes, k, r))] *
+                    format::e4m3_to_f32(load<std::uint8_t>(scales, std::size_t(r)));
+          break;
+        case Storage::kInt4:
+          w[k][r] = float((nibble_of(codes, k, r) ^ 8) - 8) *
+                    format::bf16_to_f32(load<std::uint16_t>(scales, std::size_t(r)));
+          break;
+      }
+    }
+  }
+}
+
+void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
+  Block block;
+  std::vector<std::array<float, kPanelRows>> sums(std::size_t(x.n_tokens));
+  for (int panel = panel_begin; panel < panel_end; ++panel) {
+    for (auto& sum : sums) sum.fill(0.0f);
+    for (int b = 0; b < w.n_blocks; ++b) {
+      decode(w.storage, w.codes(panel) + std::size_t(b) * w.block_code_bytes,
+             w.scales(panel) + std::size_t(b) * w.block_scale_bytes, block);
+      for (int t = 0; t < x.n_tokens; ++t) {
+        const float* activation = x.f32 + t * x.stride + b * kBlockCols;
+        for (int k = 0; k < kBlockCols; ++k)
+          for (int r = 0; r < kPanelRows; ++r) sums[std::size_t(t)][std::size_t(r)] += activation[k] * block[k][r];
+      }
+    }
+    const int rows = std::min(kPanelRows, w.rows - panel * kPanelRows);
+    for (int t = 0; t < x.n_tokens; ++t)
+      for (int r = 0; r < rows; ++r) {
+        const int row = panel * kPanelRows + r;
+        out.row(t)[row] = sums[std::size_t(t)][std::size_t(r)] * w.row_factor[row];
+      }
+  }
+}
+
+float element(const Memory& memory, KvType type, std::size_t index) {
+  return type == KvType::kF32 ? memory.as<float>()[index] : format::bf16_to_f32(memory.as<std::uint16_t>()[index]);
+}
+
+void attention(const AttentionTask& task) {
+  const CpuKv& cache = *task.cache;
+  const int head_dim = cache.head_dim;
+  const int n_positions = task.row.last - task.row.first + 1;
+  const auto start_of = [&](int position) {
+    return (std::size_t(task.row.slot(position)) * std::size_t(cache.n_kv_heads) + std::size_t(task.kv_head)) *
+           std::size_t(head_dim);
+  };
+  for (int h = 0; h < task.n_queries; ++h) {
+    const float* q = task.q + h * head_dim;
+    float* scores = task.scores + std::ptrdiff_t(h) * n_positions;
+    float* out = task.out + h * head_dim;
+    float largest = -INFINITY;
+    for (int i = 0; i < n_positions; ++i) {
+      const std::size_t key = start_of(task.row.first + i);
+      float sum = 0;
+      for (int d = 0; d < head_dim; ++d) sum += q[d] * element(cache.keys, cache.type, key + std::size_t(d));
+      scores[i] = sum;
+      largest = std::max(largest, sum);
+    }
+    float total = 0;
+    for (int i = 0; i < n_positions; ++i) total += scores[i] = std::exp(scores[i] - largest);
+    std::fill(out, out + head_dim, 0.0f);
+    for (int i = 0; i < n_positions; ++i) {
+      const std::size_t value = start_of(task.row.first + i);
+      const float weight = scores[i] / total;
+      for (int d = 0; d < head_dim; ++d) out[d] += weight * element(cache.values, cache.type, value + std::size_t(d));
+    }
+  }
+}
+
+void gelu_multiply(const float* gate, const float* up, float* out, int n) {
+  constexpr float kSqrt2OverPi = 0.79788456080286536f;
+  for (int i = 0; i < n; ++i) {
+    const float g = gate[i];
+    out[i] = 0.5f * g * (1.0f + std::tanh(kSqrt2OverPi * (g + 0.044715f * g * g * g))) * up[i];
+  }
+}
+
+float sum_of_squares(const float* x, int n) {
+  float sum = 0;
+  for (int i = 0; i < n; ++i) sum += x[i] * x[i];
+  return sum;
+}
+
+}  // namespace
+
+constexpr Kernels kScalar = {
+    .name = "scalar",
+    .runs_here = [] { return true; },
+    .matmul = matmul,
+    .attention = attention,
+    .gelu_multiply = gelu_multiply,
+    .sum_of_squares = sum_of_squares,
+};
+
+}  // namespace nibble::device::cpu

@@ -1,0 +1,135 @@
+// The operations a forward pass is made of. src/model is written once over them; a backend that lacks one does not
+// compile. Ops do not fail: shapes are checked at load, lengths at admission.
+//
+// Activations are f32 in device memory, [rows, cols], one row a token. What a matrix product rounds its input to is
+// the device's choice (activations()), printed at start. Weights belong to the device: a Matrix is whatever layout its
+// kernels stream, made once at load from the bytes of a checkpoint.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble::device {
+
+// A view: [rows, cols] with `stride` floats from row to row. Owns nothing; copies are cheap.
+struct Array {
+  float* data = nullptr;
+  int rows = 0, cols = 0;
+  std::ptrdiff_t stride = 0;
+
+  float* row(int r) const { return data + r * stride; }
+  Array columns(int begin, int n) const { return {data + begin, rows, n, stride}; }
+  Array first_rows(int n) const { return {data, n, cols, stride}; }
+};
+
+// Device memory for activations, [rows, cols] and contiguous.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual Array array() const = 0;
+};
+
+enum class Activations { kF32, kBF16 };
+std::string_view name_of(Activations activations);
+
+// How a checkpoint stores a matrix [rows, cols] (`codes`, `scales`: readers of its bytes in file order).
+enum class Storage {
+  kBF16,   // codes: bf16 [rows, cols]
+  kF32,    // codes: f32 [rows, cols]
+  kFP8,    // codes: e4m3 [rows, cols]; scales: bf16 [rows], or one for the matrix (scale_count 1)
+  kNVFP4,  // codes: e2m1 [rows, cols / 2], even column low; scales: e4m3 [rows, cols / 16]; global_scale divides
+  kInt4,   // codes: int4 + 8, eight columns in an int32, lowest first [rows, cols / 8]; scales: bf16 [rows, cols / group]
+};
+std::string_view name_of(Storage storage);
+
+// What the reference does to a linear's input before the product, besides the model's own precision.
+enum class InputQuantization {
+  kNone,
+  kFP8PerToken,  // e4m3 with one scale a token (FP8_DYNAMIC)
+  kNVFP4,        // e2m1 in blocks of 16 with e4m3 scales under input_global_scale (W4A4)
+};
+
+struct MatrixSource {
+  std::string name;  // for messages
+  Storage storage = Storage::kBF16;
+  int rows = 0, cols = 0;
+  int group = 0;               // kInt4: columns a scale covers
+  int scale_count = 0;         // kFP8: rows or 1
+  float global_scale = 1.0f;   // kNVFP4
+  InputQuantization input = InputQuantization::kNone;
+  float input_global_scale = 1.0f;
+  using Read = std::function<void(std::uint64_t offset_bytes, std::span<std::byte> out)>;
+  Read codes, scales;
+};
+
+class Matrix {
+ public:
+  virtual ~Matrix() = default;
+  int rows = 0, cols = 0;
+  Storage storage = Storage::kBF16;
+  std::size_t bytes = 0;  // resident, and read once a product
+};
+
+// Keys and values of one layer: [n_slots, n_kv_heads * head_dim] each.
+class KvBuffer {
+ public:
+  virtual ~KvBuffer() = default;
+  int n_slots = 0, n_kv_heads = 0, head_dim = 0;
+};
+
+// Positions of a sequence live in blocks of slots; block b of position p is blocks[(p / kKvBlock) % n_blocks].
+// A table as long as the context makes a full layer's cache, a short one a sliding layer's ring.
+inline constexpr int kKvBlock = 32;
+
+struct AttentionRow {
+  int first = 0, last = 0;      // positions attended, both included
+  const int* blocks = nullptr;
+  int n_blocks = 0;
+
+  int slot(int position) const {
+    return blocks[position / kKvBlock % n_blocks] * kKvBlock + position % kKvBlock;
+  }
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual std::string describe() const = 0;  // "cpu: avx2 kernels, bf16 activations, 2 threads"
+  virtual Activations activations() const = 0;
+
+  virtual std::unique_ptr<Buffer> allocate(int rows, int cols) = 0;
+  virtual std::unique_ptr<Matrix> load(std::span<const MatrixSource> stacked_by_row) = 0;
+  virtual std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) = 0;
+  virtual void write(std::span<const float> from, Array to) = 0;  // row-major, contiguous on the host
+  virtual void read(Array from, std::span<float> to) = 0;
+
+  // out = x W^T                                                    x: [n, W.cols], out: [n, W.rows]
+  virtual void matmul(Array x, const Matrix& w, Array out) = 0;
+  // out = x / rms(x) * weight over each run of `group` columns; weight [1, group] or empty data for none
+  virtual void rms_norm(Array x, Array weight, int group, float eps, Array out) = 0;
+  // x += rms_norm(h) over whole rows
+  virtual void add_rms_norm(Array h, Array weight, float eps, Array x) = 0;
+  // Rotates each run of head_dim columns in place: dimension i with i + head_dim / 2 by position * frequencies[i];
+  // dimensions beyond the frequencies stay.
+  virtual void rope(Array x, int head_dim, std::span<const int> positions, std::span<const float> frequencies) = 0;
+  virtual void store_kv(Array k, Array v, std::span<const int> slots, KvBuffer& cache) = 0;
+  // Softmax attention with scale 1. q, out: [n, n_heads * head_dim]; query head h reads KV head h / (n_heads / n_kv_heads)
+  virtual void attention(Array q, const KvBuffer& cache, std::span<const AttentionRow> rows, Array out) = 0;
+  virtual void gelu_multiply(Array gate, Array up, Array out) = 0;  // out = gelu_tanh(gate) * up
+  virtual void add(Array x, Array y) = 0;                           // y += x
+  virtual void scale(Array x, float factor) = 0;                    // x *= factor
+  virtual void multiply_columns(Array x, Array weight) = 0;         // x *= weight [1, cols] in every row
+  virtual void softcap(Array x, float cap) = 0;                     // x = cap * tanh(x / cap)
+  virtual void gather_rows(Array from, std::span<const int> rows, Array to) = 0;  // to[i] = from[rows[i]]
+  // to[rows[i]] += factors[i] * from[i]
+  virtual void scatter_add(Array from, std::span<const int> rows, std::span<const float> factors, Array to) = 0;
+};
+
+}  // namespace nibble::device
