@@ -81,6 +81,7 @@ class KvBuffer {
  public:
   virtual ~KvBuffer() = default;
   int n_slots = 0, n_kv_heads = 0, head_dim = 0;
+  std::size_t bytes = 0;
 };
 
 // Positions of a sequence live in blocks of slots; block b of position p is blocks[(p / kKvBlock) % n_blocks].

@@ -46,8 +46,13 @@ class Gemma4 {
   struct Scratch;
   struct Batch;
   void project(device::Array x, const Linear& linear, device::Array out);
-  void embed(std::span<const Row> rows);
-  void attention(const Layer& layer, int index, Batch& batch, KvCache& cache);
+  float embedding_scale(int width) const;
+  void read_rows(const RowTable& table, const std::vector<int>& tokens, device::Array out);
+  void embed(const Batch& batch);
+  void per_layer_inputs(const Batch& batch, int begin, int end, const Linear& projection);
+  void keep(const std::vector<int>& rows, Batch& batch, Batch&& kept);
+  device::Array logits(int n);
+  void attention(const Layer& layer, int index, const Batch& batch, KvCache& cache);
   void feed_forward(const Layer& layer, int index, const Batch& batch);
   void mixture(const MixtureOfExperts& moe, int index, device::Array x, device::Array out);
   void per_layer_embedding(const Layer& layer, int index, const Batch& batch);

@@ -29,7 +29,6 @@ class KvCache {
   device::KvBuffer& layer(int index) { return *layers_[std::size_t(index)]; }  // own-KV layers only
   // What a row at `position` of `sequence` attends to in a layer of that kind, itself included.
   device::AttentionRow attention_row(format::AttentionKind kind, int sequence, int position) const;
-  int slot(format::AttentionKind kind, int sequence, int position) const;
 
   const KvLimits& limits() const { return limits_; }
   std::size_t bytes() const { return bytes_; }

@@ -74,7 +74,10 @@ struct Weights {
   std::shared_ptr<const format::Checkpoint> checkpoint;  // the tables read from it
   RowTable embedding;         // [n_vocab, d_model]
   RowTable ple;               // [n_vocab_ple, n_layers * d_ple]
-  Linear ple_model_projection;  // [n_layers * d_ple, d_model]
+  // per_layer_model_projection [n_layers * d_ple, d_model], cut at the first KV-shared layer: a prompt token whose logits
+  // nobody wants needs only the lower part.
+  Linear ple_lower, ple_upper;
+  int n_own_layers = 0;         // layers before the cut: all that store KV are among them
   Norm ple_projection_norm;     // [1, d_ple]
   std::vector<Layer> layers;
   Norm final_norm;

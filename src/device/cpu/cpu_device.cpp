@@ -57,6 +57,7 @@ class CpuDevice final : public Device {
                               (reference_ ? sizeof(float) : sizeof(std::uint16_t));
     cache->keys = Memory(bytes);
     cache->values = Memory(bytes);
+    cache->bytes = 2 * bytes;
     return cache;
   }
 
