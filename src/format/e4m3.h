@@ -10,7 +10,7 @@ extern const std::array<float, 256> kE4m3;  // code -> value
 
 inline float e4m3_to_f32(std::uint8_t code) { return kE4m3[code]; }
 
-// Round to nearest, ties to even, as PyTorch converts: beyond the largest value is NaN (callers clamp first).
+// Round to nearest, ties to even, saturating at the largest value, NaN to NaN.
 std::uint8_t f32_to_e4m3(float value);
 
 }  // namespace nibble::format

@@ -135,13 +135,15 @@ class Loader {
     const bool stacked = checkpoint_.find(experts + "gate_up_proj").has_value();
     for (int e = 0; e < n_experts; ++e) {
       Expert expert;
+      const std::string module = experts + std::to_string(e) + ".";
       if (stacked) {
         expert.gate_up = linears_.load({linears_.slice(experts + "gate_up_proj", {n_experts, 2 * d_ff, d_model},
                                                        e * 2 * d_ff, {2 * d_ff, d_model})});
         expert.down = linears_.load(
             {linears_.slice(experts + "down_proj", {n_experts, d_model, d_ff}, e * d_model, {d_model, d_ff})});
+        expert.gate_up.modules = {module + "gate_proj", module + "up_proj"};
+        expert.down.modules = {module + "down_proj"};
       } else {
-        const std::string module = experts + std::to_string(e) + ".";
         expert.gate_up = linears_.load({linears_.source(module + "gate_proj", {d_ff, d_model}),
                                         linears_.source(module + "up_proj", {d_ff, d_model})});
         expert.down = linears_.load(module + "down_proj", {d_model, d_ff});
