@@ -1,6 +1,7 @@
 // The text model against transformers: tiny random checkpoints of each Gemma 4 form, with their activations and logits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "device/cpu/cpu_device.h"

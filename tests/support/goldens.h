@@ -12,9 +12,10 @@
 #include "format/bf16.h"
 #include "format/safetensors.h"
 
+namespace fs = std::filesystem;
+
 namespace nibble::testing {
 
-namespace fs = std::filesystem;
 
 inline fs::path own_goldens() { return fs::path(NIBBLE_SOURCE_DIR) / "tests" / "goldens"; }
 
