@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "device/cpu/cpu_device.h"
-#include "model/gemma4.h"
 #include "support/goldens.h"
+#include "support/text_model.h"
 
 namespace nibble::model {
 namespace {
@@ -14,42 +13,9 @@ namespace {
 using testing::difference;
 using testing::Difference;
 using testing::GoldenFile;
+using testing::TextModel;
 
 constexpr const char* kForms[] = {"text-e4b-like", "text-e2b-like", "text-26b-a4b-like", "text-31b-like"};
-
-struct Model {
-  Model(const std::string& directory, bool reference, int max_rows)
-      : device(device::make_cpu_device({.n_threads = 2, .reference = reference})),
-        weights(load_weights(directory, *device)),
-        gemma(*device, weights, max_rows),
-        cache(*device, weights.config.text, {.max_sequences = 2, .max_positions = 512, .max_batch_rows = max_rows}) {}
-
-  // Logits of every position, prefilled in chunks of max_rows.
-  std::vector<float> logits(const std::vector<int>& ids, const Observer* observer = nullptr) {
-    const int sequence = cache.open();
-    EXPECT_TRUE(cache.reserve(sequence, int(ids.size())));
-    std::vector<float> all;
-    for (std::size_t begin = 0; begin < ids.size();) {
-      std::vector<Row> rows;
-      for (; begin < ids.size() && int(rows.size()) < gemma.max_batch_rows(); ++begin)
-        rows.push_back({ids[begin], sequence, int(begin), true});
-      append(all, gemma.step(rows, cache, observer));
-    }
-    cache.close(sequence);
-    return all;
-  }
-
-  void append(std::vector<float>& all, device::Array logits) {
-    const std::size_t old = all.size();
-    all.resize(old + std::size_t(logits.rows) * std::size_t(logits.cols));
-    device->read(logits, std::span(all).subspan(old));
-  }
-
-  std::unique_ptr<device::Device> device;
-  Weights weights;
-  Gemma4 gemma;
-  KvCache cache;
-};
 
 struct Case {
   fs::path folder;
@@ -76,7 +42,7 @@ TEST(TextGoldens, ReferenceDeviceMatchesEveryF32Logit) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name());
     const GoldenFile golden(c.folder / "goldens.safetensors");
-    Model model((c.folder / "model").string(), true, 64);
+    TextModel model((c.folder / "model").string(), true, 64);
     for (int p = 0; golden.has("prompt" + std::to_string(p) + ".input_ids"); ++p) {
       const std::string prompt = "prompt" + std::to_string(p);
       const auto expected = golden.floats(prompt + ".logits_f32");
@@ -98,7 +64,7 @@ TEST(TextGoldens, ReferenceDeviceMatchesEveryActivation) {
       if (golden.info("prompt" + std::to_string(p) + ".input_ids").shape[0] == golden.info("hidden.embed").shape[0])
         prompt = "prompt" + std::to_string(p);
     ASSERT_FALSE(prompt.empty());
-    Model model((c.folder / "model").string(), true, 64);
+    TextModel model((c.folder / "model").string(), true, 64);
     int compared = 0;
     Observer observer;
     observer.activation = [&](std::string_view name, int layer, device::Array value) {
@@ -124,7 +90,7 @@ TEST(TextGoldens, FastDeviceErrsNoMoreThanTheBF16Reference) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name());
     const GoldenFile golden(c.folder / "goldens.safetensors");
-    Model model((c.folder / "model").string(), false, 64);
+    TextModel model((c.folder / "model").string(), false, 64);
     double ours = 0, theirs = 0;
     for (int p = 0; golden.has("prompt" + std::to_string(p) + ".input_ids"); ++p) {
       const std::string prompt = "prompt" + std::to_string(p);
@@ -142,7 +108,7 @@ TEST(TextGoldens, GreedyContinuationsAreEqual) {
     for (const Case& c : cases()) {
       SCOPED_TRACE(c.name());
       const GoldenFile golden(c.folder / "goldens.safetensors");
-      Model model((c.folder / "model").string(), reference, 64);
+      TextModel model((c.folder / "model").string(), reference, 64);
       const int n_vocab = model.gemma.config().n_vocab;
       for (int p = 0; golden.has("prompt" + std::to_string(p) + ".input_ids"); ++p) {
         const std::string greedy = "greedy" + std::to_string(p);
@@ -184,7 +150,7 @@ TEST(TextGoldens, EarlyStopChunksAndNeighboursChangeNothing) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name());
     const GoldenFile golden(c.folder / "goldens.safetensors");
-    Model model((c.folder / "model").string(), false, 64);
+    TextModel model((c.folder / "model").string(), false, 64);
     const auto ids = golden.ids("prompt1.input_ids");
     const std::size_t n_vocab = std::size_t(model.gemma.config().n_vocab);
     const auto all = model.logits(ids);
