@@ -1,4 +1,4 @@
-"""Names, shapes and config.json of Gemma 4 checkpoints as they are released, for tools/make_checkpoint.py.
+"""Names, shapes and config.json of Gemma 4 checkpoints as they are released, for tools/make_checkpoint.py and tools/goldens.
 
 A tensor is (name, shape, fill); fill says what random values make a forward pass stay finite:
 a number is the standard deviation of normal values, "norm" is 1 + N(0, 0.1), "one" is 1, "low" and "high" are clip bounds.
@@ -84,31 +84,59 @@ def text_tensors(c: dict):
     prefix = "model.language_model."
     # The lookups multiply by sqrt(width), so these standard deviations give rows of unit variance.
     yield (prefix + "embed_tokens.weight", (c["vocab_size"], hidden), hidden**-0.5)
-    yield (prefix + "embed_tokens_per_layer.weight", (c["vocab_size"], layers * ple), ple**-0.5)
-    yield linear(prefix + "per_layer_model_projection", layers * ple, hidden)
-    yield norm(prefix + "per_layer_projection_norm", ple)
+    if ple:
+        yield (prefix + "embed_tokens_per_layer.weight", (c["vocab_size"], layers * ple), ple**-0.5)
+        yield linear(prefix + "per_layer_model_projection", layers * ple, hidden)
+        yield norm(prefix + "per_layer_projection_norm", ple)
     yield norm(prefix + "norm", hidden)
     for i, kind in enumerate(c["layer_types"]):
         layer = f"{prefix}layers.{i}."
-        head_dim = c["global_head_dim"] if kind == FULL else c["head_dim"]
-        n_q, n_kv = c["num_attention_heads"] * head_dim, c["num_key_value_heads"] * head_dim
-        for name in ("input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
-                     "post_feedforward_layernorm", "post_per_layer_input_norm"):
-            yield norm(layer + name, hidden)
+        yield from attention_tensors(c, layer, kind == FULL)
+        shares_kv = i >= layers - c["num_kv_shared_layers"]
+        ffn = c["intermediate_size"] * (2 if c["use_double_wide_mlp"] and shares_kv else 1)
+        yield norm(layer + "pre_feedforward_layernorm", hidden)
+        yield linear(layer + "mlp.gate_proj", ffn, hidden)
+        yield linear(layer + "mlp.up_proj", ffn, hidden)
+        yield linear(layer + "mlp.down_proj", hidden, ffn)
+        if c["enable_moe_block"]:
+            yield from expert_tensors(c, layer)
+        yield norm(layer + "post_feedforward_layernorm", hidden)
+        if ple:
+            yield linear(layer + "per_layer_input_gate", ple, hidden)
+            yield linear(layer + "per_layer_projection", hidden, ple)
+            yield norm(layer + "post_per_layer_input_norm", hidden)
         yield (layer + "layer_scalar", (1,), "one")
-        yield linear(layer + "self_attn.q_proj", n_q, hidden)
-        # Layers that reuse KV carry these three in the releases, though nothing reads them.
-        yield linear(layer + "self_attn.k_proj", n_kv, hidden)
-        yield linear(layer + "self_attn.v_proj", n_kv, hidden)
-        # Attention scales by 1: a small k_norm keeps the softmax from collapsing onto one position.
-        yield (layer + "self_attn.k_norm.weight", (head_dim,), head_dim**-0.5)
-        yield norm(layer + "self_attn.q_norm", head_dim)
-        yield linear(layer + "self_attn.o_proj", hidden, n_q)
-        yield linear(layer + "mlp.gate_proj", c["intermediate_size"], hidden)
-        yield linear(layer + "mlp.up_proj", c["intermediate_size"], hidden)
-        yield linear(layer + "mlp.down_proj", hidden, c["intermediate_size"])
-        yield linear(layer + "per_layer_input_gate", ple, hidden)
-        yield linear(layer + "per_layer_projection", hidden, ple)
+
+
+def attention_tensors(c: dict, layer: str, full: bool):
+    hidden, head_dim, n_kv_heads = c["hidden_size"], c["head_dim"], c["num_key_value_heads"]
+    k_is_v = full and c["attention_k_eq_v"]
+    if full:
+        head_dim = c["global_head_dim"]
+    if k_is_v:
+        n_kv_heads = c["num_global_key_value_heads"] or n_kv_heads
+    yield norm(layer + "input_layernorm", hidden)
+    yield linear(layer + "self_attn.q_proj", c["num_attention_heads"] * head_dim, hidden)
+    yield norm(layer + "self_attn.q_norm", head_dim)
+    # Layers that reuse KV carry k_proj, v_proj and k_norm in the releases, though nothing reads them.
+    yield linear(layer + "self_attn.k_proj", n_kv_heads * head_dim, hidden)
+    if not k_is_v:
+        yield linear(layer + "self_attn.v_proj", n_kv_heads * head_dim, hidden)
+    # Attention scales by 1: a small k_norm keeps the softmax from collapsing onto one position.
+    yield (layer + "self_attn.k_norm.weight", (head_dim,), head_dim**-0.5)
+    yield linear(layer + "self_attn.o_proj", hidden, c["num_attention_heads"] * head_dim)
+    yield norm(layer + "post_attention_layernorm", hidden)
+
+
+def expert_tensors(c: dict, layer: str):
+    hidden, ffn, n_experts = c["hidden_size"], c["moe_intermediate_size"], c["num_experts"]
+    yield linear(layer + "router.proj", n_experts, hidden)
+    yield (layer + "router.scale", (hidden,), "norm")
+    yield (layer + "router.per_expert_scale", (n_experts,), "norm")
+    yield (layer + "experts.gate_up_proj", (n_experts, 2 * ffn, hidden), hidden**-0.5)
+    yield (layer + "experts.down_proj", (n_experts, hidden, ffn), ffn**-0.5)
+    for name in ("post_feedforward_layernorm_1", "post_feedforward_layernorm_2", "pre_feedforward_layernorm_2"):
+        yield norm(layer + name, hidden)
 
 
 def vision_tensors(c: dict, text_hidden: int):
