@@ -1,6 +1,6 @@
 """Writes a random BF16 checkpoint of a released shape, to measure at real size without the real weights.
 
-    tools/make_checkpoint.py OUT [--shape e4b] [--layers 42] [--towers] [--seed 0] [--shard-gb 5] [--tokenizer DIR]
+    tools/make_checkpoint.py OUT [--shape e4b|small] [--layers 42] [--towers] [--seed 0] [--shard-gb 5] [--tokenizer DIR]
 
 Names, shapes and config.json are those of the release; values are noise, scaled so that a forward pass stays finite.
 Needs numpy. Memory stays constant: values are made and written half a MB at a time.
@@ -89,15 +89,16 @@ def write_json(path: Path, value) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--shape", choices=["e4b"], default="e4b")
-    parser.add_argument("--layers", type=int, default=42, help="a multiple of 6; E4B has 42")
+    parser.add_argument("--shape", choices=list(checkpoint_shapes.TEXT_CONFIGS), default="e4b")
+    parser.add_argument("--layers", type=int, help="a multiple of 6; E4B has 42")
     parser.add_argument("--towers", action="store_true", help="with the vision and audio towers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shard-gb", type=float, default=5, help="largest file; 0: one file")
     parser.add_argument("--tokenizer", type=Path, help="directory whose tokenizer and template files are copied")
     options = parser.parse_args()
 
-    text = checkpoint_shapes.e4b_text_config(options.layers)
+    make_config = checkpoint_shapes.TEXT_CONFIGS[options.shape]
+    text = make_config(options.layers) if options.layers is not None else make_config()
     tensors = checkpoint_shapes.tensors(text, options.towers)
     total = sum(2 * math.prod(shape) for _, shape, _ in tensors)
     options.out.mkdir(parents=True, exist_ok=True)
