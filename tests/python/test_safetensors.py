@@ -46,7 +46,7 @@ N_DATA = len(DATA)
 CASES = {
     "unchanged": (WHOLE, None),
     "trailing spaces": (packed(HEADER + b" " * 64), None),
-    "leading space": (packed(b" " + HEADER), None),
+    "leading space": (packed(b" " + HEADER), "stricter"),
     "keys in another order": (edited(reordered), None),
     "no metadata": (edited(lambda header: header.pop("__metadata__", None) and None), None),
     "metadata in Chinese": (edited(lambda header: header.update(__metadata__={"說明": "小模型"})), None),
