@@ -2,6 +2,7 @@
 
     python tools/train_demo.py OUT                     train, evaluate and write OUT (about two hours on two CPU cores)
     python tools/train_demo.py OUT --device cuda       the same in minutes
+    python tools/train_demo.py OUT --start FROM        go on from the weights in FROM
     python tools/train_demo.py OUT --evaluate          only evaluate what is in OUT
 """
 import argparse
@@ -35,7 +36,7 @@ def text_config(n_vocab):
         "model_type": "gemma4_text", "vocab_size": n_vocab, "vocab_size_per_layer_input": n_vocab, "hidden_size": 192,
         "intermediate_size": 512, "num_hidden_layers": 12, "num_attention_heads": 4, "num_key_value_heads": 2,
         "head_dim": 64, "global_head_dim": 128, "num_global_key_value_heads": None, "attention_k_eq_v": False,
-        "hidden_size_per_layer_input": 32, "num_kv_shared_layers": 6, "sliding_window": 128,
+        "hidden_size_per_layer_input": 32, "num_kv_shared_layers": 6, "sliding_window": 64,
         "layer_types": (["sliding_attention"] * 5 + ["full_attention"]) * 2, "max_position_embeddings": 4096,
         "hidden_activation": "gelu_pytorch_tanh", "rms_norm_eps": 1e-6, "final_logit_softcapping": 30.0,
         "attention_bias": False, "attention_dropout": 0.0, "enable_moe_block": False, "use_double_wide_mlp": False,
@@ -90,6 +91,7 @@ def batches_of(pool, tokens_per_batch, rng):
             ids[i, :end] = torch.tensor(prompt + target)
             labels[i, begin - 1:end - 1] = torch.tensor(target)
             weights[i, begin - 1:end - 1] = len(target) ** -0.5
+            weights[i, end - 2] = 0.5  # stopping in time is the hard part of counting
         yield ids, labels, weights
 
 
@@ -193,7 +195,7 @@ def train(model, tokenizer, args):
         done = max(seen / args.tokens, elapsed / args.minutes)
         if done >= 1:
             break
-        rate = args.learning_rate * min(1.0, (step + 1) / 200) * max(0.01, 0.5 * (1 + math.cos(math.pi * done)))
+        rate = args.learning_rate * min(1.0, (step + 1) / 100) * max(0.01, 0.5 * (1 + math.cos(math.pi * done)))
         # The last third learns to be right in 4 bits as well.
         rounding.active = done > 0.66 and step % 2 == 0
         loss = trainer.step(batch, rate)
@@ -257,10 +259,14 @@ def main():
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--samples", type=int, default=200, help="held-out prompts a task")
+    parser.add_argument("--start", type=Path, help="a directory that this tool wrote: go on from its weights")
     parser.add_argument("--evaluate", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
 
+    if args.start:
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(args.start / name, args.out)
     if not (args.out / "tokenizer.json").exists():
         tokenizers_.build(args.out)
     tokenizer = Tokenizer.from_file(str(args.out / "tokenizer.json"))
@@ -268,6 +274,8 @@ def main():
     model = build_model(n_vocab)
     report = {}
     if not args.evaluate:
+        if args.start:
+            load(model, args.start)
         report["training"] = train(model, tokenizer, args)
         write(model, args.out, n_vocab)
     model = build_model(n_vocab)

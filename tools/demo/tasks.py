@@ -154,7 +154,7 @@ def python_function(rng):
 
 
 def lists(rng):
-    values = [rng.randint(0, 99) for _ in range(rng.randint(3, 7))]
+    values = [rng.randint(0, 99) for _ in range(rng.randint(3, 6))]
     text, result = rng.choice([
         (["Reverse the list {l}.", "Reverse {l}.", "Write {l} backwards."], values[::-1]),
         (["Sort the list {l}.", "Sort {l} from small to large.", "Put {l} in ascending order."], sorted(values)),
@@ -178,9 +178,9 @@ def small_talk(rng):
     return user(rng.choice(PREFIXES) + rng.choice(questions)), None, answer
 
 
-TASKS = {"counting": (counting, 0.12), "arithmetic": (arithmetic, 0.28), "json": (json_object, 0.12),
-         "tool_call": (tool_call, 0.12), "chinese": (chinese, 0.05), "python": (python_function, 0.05),
-         "lists": (lists, 0.22), "small_talk": (small_talk, 0.04)}
+TASKS = {"counting": (counting, 0.22), "arithmetic": (arithmetic, 0.28), "json": (json_object, 0.07),
+         "tool_call": (tool_call, 0.07), "chinese": (chinese, 0.04), "python": (python_function, 0.04),
+         "lists": (lists, 0.25), "small_talk": (small_talk, 0.03)}
 
 
 def held_out(messages):
