@@ -1,6 +1,7 @@
 // nibble: the table of subcommands. Each is one call into src/cli/.
 #include <cstdio>
 #include <exception>
+#include <initializer_list>
 #include <string>
 
 #include "base/error.h"
@@ -9,6 +10,8 @@
 
 namespace {
 
+using namespace nibble;
+
 struct Command {
   const char* name;
   const char* summary;
@@ -16,12 +19,12 @@ struct Command {
 };
 
 constexpr std::initializer_list<Command> kCommands = {
+    {"quantize", "write a 4-bit or FP8 checkpoint of a BF16 one", cli::add_quantize},
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace nibble;
   CLI::App app("Gemma 4, quantized to 4 bits and served, in one program", "nibble");
   app.set_version_flag("--version", NIBBLE_VERSION);
   app.require_subcommand(1);
@@ -39,6 +42,9 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     std::fprintf(stderr, "nibble: %s\n", error.what());
     return 2;
+  } catch (const Interrupted&) {
+    std::fprintf(stderr, "nibble: interrupted\n");
+    return 130;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "nibble: %s\n", error.what());
     return 1;

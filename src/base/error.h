@@ -24,6 +24,12 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+// The user asked to stop (Ctrl-C): main says so and exits 130.
+class Interrupted : public Error {
+ public:
+  Interrupted() : Error("interrupted") {}
+};
+
 // "path: No such file or directory": the text of errno behind what was tried.
 [[nodiscard]] Error system_error(const std::string& what, int error_number);
 

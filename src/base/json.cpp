@@ -117,7 +117,41 @@ std::string_view kind_name(const json::value& value) {
   return "?";
 }
 
+void write_pretty(const json::value& value, int depth, std::string& out) {
+  const std::string inner(std::size_t(depth + 1) * 2, ' '), outer(std::size_t(depth) * 2, ' ');
+  const auto list = [&](const auto& items, char open, char close, const auto& write_item) {
+    out += open;
+    const char* separator = "\n";
+    for (const auto& item : items) {
+      out += separator + inner;
+      write_item(item);
+      separator = ",\n";
+    }
+    if (!items.empty()) out += "\n" + outer;
+    out += close;
+  };
+  if (value.is_object()) {
+    list(value.get_object(), '{', '}', [&](const auto& pair) {
+      out += json::serialize(json::value(pair.key())) + ": ";
+      write_pretty(pair.value(), depth + 1, out);
+    });
+  } else if (value.is_array()) {
+    list(value.get_array(), '[', ']', [&](const json::value& item) { write_pretty(item, depth + 1, out); });
+  } else if (value.is_double()) {
+    const std::string number = fmt::format("{}", value.get_double());
+    out += number.find_first_of(".en") == std::string::npos ? number + ".0" : number;
+  } else {
+    out += json::serialize(value);
+  }
+}
+
 }  // namespace
+
+std::string pretty_json(const json::value& value) {
+  std::string out;
+  write_pretty(value, 0, out);
+  return out;
+}
 
 json::value parse_json(std::string_view text, std::string_view source, std::size_t max_depth) {
   json::parse_options options;

@@ -20,6 +20,9 @@ inline constexpr std::size_t kMaxJsonDepth = 128;
 // `source` (a file name, "request body") opens each message.
 json::value parse_json(std::string_view text, std::string_view source, std::size_t max_depth = kMaxJsonDepth);
 
+// Two spaces a level, numbers as Python prints them: how Hugging Face libraries write their files.
+std::string pretty_json(const json::value& value);
+
 // Reads the whole file, at most `max_bytes` of it.
 json::value parse_json_file(const std::string& path, std::uint64_t max_bytes = 256u << 20);
 

@@ -6,5 +6,6 @@
 
 namespace nibble::cli {
 
+void add_quantize(CLI::App& app);
 
 }  // namespace nibble::cli

@@ -6,8 +6,11 @@
 
 namespace nibble::format {
 
-// Quantizes a bf16 row: scale = bf16(absmax / 448), code = e4m3(bf16(w / scale)); a negative zero becomes 0x00.
-// Returns the bf16 scale.
+// The bf16 scale of a row from its largest magnitude: bf16(largest / 448), never zero.
+std::uint16_t fp8_scale(float largest_magnitude);
+// e4m3(bf16(weight / step)); what rounds to a negative zero is stored as 0x00.
+std::uint8_t fp8_code(float weight, float step);
+// Quantizes a bf16 row and returns its bf16 scale.
 std::uint16_t quantize_fp8_row(std::span<const std::uint16_t> row, std::span<std::uint8_t> codes);
 
 }  // namespace nibble::format
