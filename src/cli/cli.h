@@ -7,5 +7,7 @@
 namespace nibble::cli {
 
 void add_quantize(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_detokenize(CLI::App& app);
 
 }  // namespace nibble::cli
