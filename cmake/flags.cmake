@@ -16,3 +16,6 @@ endif()
 set(NIBBLE_AVX2_FLAGS -mavx2 -mfma -mf16c -mbmi2)
 set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi
   -mavx512vnni -mavx512bf16)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND NIBBLE_AVX512_FLAGS -Wno-uninitialized)  # as above
+endif()

@@ -20,8 +20,8 @@ struct Command {
 
 constexpr std::initializer_list<Command> kCommands = {
     {"quantize", "write a 4-bit or FP8 checkpoint of a BF16 one", cli::add_quantize},
-    {"tokenize", "JSON lines of {\"text\"} to {\"ids\"}", nibble::cli::add_tokenize},
-    {"detokenize", "JSON lines of {\"ids\"} to {\"text\"}", nibble::cli::add_detokenize},
+    {"tokenize", "JSON lines of {\"text\"} to {\"ids\"}", cli::add_tokenize},
+    {"detokenize", "JSON lines of {\"ids\"} to {\"text\"}", cli::add_detokenize},
 };
 
 }  // namespace

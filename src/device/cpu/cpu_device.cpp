@@ -1,6 +1,7 @@
 #include "device/cpu/cpu_device.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -78,7 +79,7 @@ class CpuDevice final : public Device {
   }
 
   void rms_norm(Array x, Array weight, int group, float eps, Array out) override {
-    for_rows(x.rows, [&](int r) {
+    for_rows(x, [&](int r) {
       for (int begin = 0; begin < x.cols; begin += group) {
         const float* from = x.row(r) + begin;
         float* to = out.row(r) + begin;
@@ -89,7 +90,7 @@ class CpuDevice final : public Device {
   }
 
   void add_rms_norm(Array h, Array weight, float eps, Array x) override {
-    for_rows(x.rows, [&](int r) {
+    for_rows(x, [&](int r) {
       const float* from = h.row(r);
       float* to = x.row(r);
       const float factor = inverse_rms(from, h.cols, eps);
@@ -98,16 +99,18 @@ class CpuDevice final : public Device {
   }
 
   void rope(Array x, int head_dim, std::span<const int> positions, std::span<const float> frequencies) override {
-    for_rows(x.rows, [&](int r) {
-      for (std::size_t i = 0; i < frequencies.size(); ++i) {
-        const float angle = float(positions[std::size_t(r)]) * frequencies[i];
-        const float c = std::cos(angle), s = std::sin(angle);
-        for (int head = 0; head < x.cols; head += head_dim) {
-          float& low = x.row(r)[head + int(i)];
-          float& high = x.row(r)[head + int(i) + head_dim / 2];
-          const float a = low, b = high;
-          low = a * c - b * s;
-          high = b * c + a * s;
+    const RopeAngles& angles = rope_angles(positions, frequencies);
+    const int n = int(frequencies.size());
+    for_rows(x, [&](int r) {
+      const float* cosines = angles.cosines.data() + std::ptrdiff_t(r) * n;
+      const float* sines = angles.sines.data() + std::ptrdiff_t(r) * n;
+      for (int head = 0; head < x.cols; head += head_dim) {
+        float* low = x.row(r) + head;
+        float* high = low + head_dim / 2;
+        for (int i = 0; i < n; ++i) {
+          const float a = low[i], b = high[i];
+          low[i] = a * cosines[i] - b * sines[i];
+          high[i] = b * cosines[i] + a * sines[i];
         }
       }
     });
@@ -159,26 +162,33 @@ class CpuDevice final : public Device {
   }
 
   void gelu_multiply(Array gate, Array up, Array out) override {
-    for_rows(gate.rows, [&](int r) { kernels_.gelu_multiply(gate.row(r), up.row(r), out.row(r), gate.cols); });
+    for_pieces(gate, [&](int r, int begin, int n) {
+      kernels_.gelu_multiply(gate.row(r) + begin, up.row(r) + begin, out.row(r) + begin, n);
+    });
   }
   void add(Array x, Array y) override {
-    for_rows(x.rows, [&](int r) {
-      for (int i = 0; i < x.cols; ++i) y.row(r)[i] += x.row(r)[i];
+    for_pieces(x, [&](int r, int begin, int n) {
+      const float* from = x.row(r) + begin;
+      float* to = y.row(r) + begin;
+      for (int i = 0; i < n; ++i) to[i] += from[i];
     });
   }
   void scale(Array x, float factor) override {
-    for_rows(x.rows, [&](int r) {
-      for (int i = 0; i < x.cols; ++i) x.row(r)[i] *= factor;
+    for_pieces(x, [&](int r, int begin, int n) {
+      float* at = x.row(r) + begin;
+      for (int i = 0; i < n; ++i) at[i] *= factor;
     });
   }
   void multiply_columns(Array x, Array weight) override {
-    for_rows(x.rows, [&](int r) {
-      for (int i = 0; i < x.cols; ++i) x.row(r)[i] *= weight.data[i];
+    for_pieces(x, [&](int r, int begin, int n) {
+      float* at = x.row(r) + begin;
+      for (int i = 0; i < n; ++i) at[i] *= weight.data[begin + i];
     });
   }
   void softcap(Array x, float cap) override {
-    for_rows(x.rows, [&](int r) {
-      for (int i = 0; i < x.cols; ++i) x.row(r)[i] = cap * std::tanh(x.row(r)[i] / cap);
+    for_pieces(x, [&](int r, int begin, int n) {
+      float* at = x.row(r) + begin;
+      for (int i = 0; i < n; ++i) at[i] = cap * std::tanh(at[i] / cap);
     });
   }
   void gather_rows(Array from, std::span<const int> rows, Array to) override {
@@ -196,7 +206,7 @@ class CpuDevice final : public Device {
     const std::size_t n = std::size_t(x.rows) * std::size_t(stride);
     if (operand_f32_.size() < n) operand_f32_.resize(n);
     if (!reference_ && operand_bf16_.size() < n) operand_bf16_.resize(n);
-    for_rows(x.rows, [&](int r) {
+    for_rows(x, [&](int r) {
       float* to = operand_f32_.data() + r * stride;
       std::copy_n(x.row(r), x.cols, to);
       std::fill(to + x.cols, to + stride, 0.0f);
@@ -218,15 +228,65 @@ class CpuDevice final : public Device {
     return 1.0f / std::sqrt(kernels_.sum_of_squares(x, n) / float(n) + eps);
   }
 
-  // A few rows are not worth waking the team for.
+  // What RoPE multiplies with at the rows of a batch: [rows, frequencies] each.
+  struct RopeAngles {
+    std::vector<int> positions;
+    std::vector<float> frequencies, cosines, sines;
+  };
+
+  // Queries and keys of every layer of a kind rotate alike in a step, and a model has two kinds: the angles of the
+  // last two calls that differed are kept.
+  const RopeAngles& rope_angles(std::span<const int> positions, std::span<const float> frequencies) {
+    for (const RopeAngles& known : rope_)
+      if (std::ranges::equal(known.positions, positions) && std::ranges::equal(known.frequencies, frequencies))
+        return known;
+    std::swap(rope_[0], rope_[1]);
+    RopeAngles& angles = rope_[0];
+    angles.positions.assign(positions.begin(), positions.end());
+    angles.frequencies.assign(frequencies.begin(), frequencies.end());
+    const std::size_t n = frequencies.size();
+    angles.cosines.resize(positions.size() * n);
+    angles.sines.resize(positions.size() * n);
+    for_rows(int(positions.size()), int(n) * kLibraryCall, [&](int r) {
+      for (std::size_t i = 0; i < n; ++i) {
+        const float angle = float(positions[std::size_t(r)]) * frequencies[i];
+        angles.cosines[std::size_t(r) * n + i] = std::cos(angle);
+        angles.sines[std::size_t(r) * n + i] = std::sin(angle);
+      }
+    });
+    return angles;
+  }
+
+  // Work is counted in elements of a plain loop, a nanosecond or less each. The team is worth waking, at a microsecond
+  // or two, from kTeamWork on.
+  static constexpr std::int64_t kTeamWork = 8192;
+  static constexpr int kLibraryCall = 32;
+
+  // task(row), the rows shared out.
   template <typename Task>
-  void for_rows(int n, const Task& task) {
-    if (n < 4) {
+  void for_rows(int n, int work_of_a_row, const Task& task) {
+    if (n < 2 || std::int64_t{n} * work_of_a_row < kTeamWork) {
       for (int r = 0; r < n; ++r) task(r);
       return;
     }
     team_.parallel_for(std::size_t(n), 1, [&](std::size_t begin, std::size_t end) {
       for (std::size_t r = begin; r < end; ++r) task(int(r));
+    });
+  }
+  template <typename Task>
+  void for_rows(Array x, const Task& task) {
+    for_rows(x.rows, x.cols, task);
+  }
+
+  // task(row, first column, columns) over all elements of an array; a long row is shared out, too.
+  template <typename Task>
+  void for_pieces(Array x, const Task& task) {
+    constexpr int kPiece = 1024;
+    if (x.cols <= kPiece) return for_rows(x, [&](int r) { task(r, 0, x.cols); });
+    const int n_pieces = (x.cols + kPiece - 1) / kPiece;
+    for_rows(x.rows * n_pieces, kPiece, [&](int i) {
+      const int begin = i % n_pieces * kPiece;
+      task(i / n_pieces, begin, std::min(kPiece, x.cols - begin));
     });
   }
 
@@ -235,6 +295,7 @@ class CpuDevice final : public Device {
   ThreadTeam team_;
   std::vector<float> operand_f32_;           // scratch of prepare()
   std::vector<std::uint16_t> operand_bf16_;
+  std::array<RopeAngles, 2> rope_;
   std::vector<std::vector<float>> scores_;   // scratch of attention(), one a thread
 };
 

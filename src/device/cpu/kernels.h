@@ -13,7 +13,7 @@ namespace nibble::device::cpu {
 // The input of a product, as rounded for the device's activations: both forms hold the same values.
 struct Operand {
   const float* f32 = nullptr;           // [n_tokens, stride]
-  const std::uint16_t* bf16 = nullptr;  // [n_tokens, stride]; null unless activations are bf16
+  const std::uint16_t* bf16 = nullptr;  // [n_tokens, stride]; null if activations are f32: for the scalar kernels alone
   int n_tokens = 0;
   std::ptrdiff_t stride = 0;            // columns padded to kBlockCols with zeros
 };
@@ -48,6 +48,10 @@ struct Kernels {
 std::span<const Kernels* const> all_kernels();  // best first; scalar last
 // The first that runs here, or the one CPU_KERNELS names: Error if that is unknown or does not run here.
 const Kernels& select_kernels();
+
+// What this CPU and its operating system run. Asked from a file compiled for any x86-64, before calls into others.
+bool has_avx2();    // with FMA, F16C
+bool has_avx512();  // F, BW, DQ, VL, VBMI, BF16, and AVX2's
 
 extern const Kernels kScalar;
 extern const Kernels kAvx2;

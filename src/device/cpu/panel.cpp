@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/error.h"
 #include "format/bf16.h"
 #include "format/e2m1.h"
 #include "format/e4m3.h"
@@ -16,20 +17,23 @@
 namespace nibble::device::cpu {
 namespace {
 
-struct BlockBytes {
-  std::size_t codes, scales;
-};
+constexpr std::size_t kWordRowBytes = kPanelRows * sizeof(std::uint32_t);
 
-BlockBytes block_bytes(Storage storage) {
-  constexpr std::size_t kElements = kPanelRows * kBlockCols;
+// u32s of a row's columns of a block, in the file as in the panel.
+constexpr std::size_t words_of(Storage storage) {
   switch (storage) {
-    case Storage::kF32: return {kElements * 4, 0};
-    case Storage::kBF16: return {kElements * 2, 0};
-    case Storage::kFP8: return {kElements, 0};
-    case Storage::kNVFP4: return {kElements / 2, kPanelRows};
-    case Storage::kInt4: return {kElements / 2, kPanelRows * 2};
+    case Storage::kF32: return 16;
+    case Storage::kBF16: return 8;
+    case Storage::kFP8: return 4;
+    case Storage::kNVFP4:
+    case Storage::kInt4: return 2;
   }
-  return {0, 0};
+  return 0;
+}
+
+std::size_t block_scale_bytes(Storage storage) {
+  if (storage == Storage::kNVFP4) return kPanelRows;
+  return storage == Storage::kInt4 ? kPanelRows * 2 : 0;
 }
 
 // Bytes of a row in the file.
@@ -96,35 +100,95 @@ struct FileRow {
   }
 };
 
-// Puts up to 16 rows into a panel that is all zero.
-void pack(std::span<const FileRow> rows, const PanelMatrix& w, std::byte* codes, std::byte* scales) {
-  const auto put = [](std::byte* to, std::size_t index, auto value) {
-    std::memcpy(to + index * sizeof(value), &value, sizeof(value));
-  };
-  for (int r = 0; r < int(rows.size()); ++r) {
-    const FileRow& row = rows[std::size_t(r)];
-    for (int col = 0; col < w.cols; ++col) {
-      std::byte* block = codes + std::size_t(col / kBlockCols) * w.block_code_bytes;
-      const int k = col % kBlockCols;
-      switch (w.storage) {
-        case Storage::kF32: put(block, std::size_t(k * kPanelRows + r), row.value(col)); break;
-        case Storage::kBF16: put(block, std::size_t((k / 2 * kPanelRows + r) * 2 + k % 2), row.u16(row.codes, col)); break;
-        case Storage::kFP8: block[(k / 4 * kPanelRows + r) * 4 + k % 4] = row.codes[col]; break;
-        case Storage::kNVFP4:
-        case Storage::kInt4: {
-          const int quad = k / 4;
-          block[quad / 2 * 64 + r * 4 + k % 4] |= std::byte(row.nibble(col) << (quad % 2 * 4));
-          break;
-        }
-      }
-    }
-    for (int b = 0; b < w.n_blocks; ++b) {
-      std::byte* block = scales + std::size_t(b) * w.block_scale_bytes;
-      const int col = b * kBlockCols;
-      if (w.storage == Storage::kNVFP4) block[r] = row.scales[b];
-      if (w.storage == Storage::kInt4) put(block, std::size_t(r), row.u16(row.scales, col / row.source->group));
+// Exchanges the bits of `word` under `mask` with those `distance` above them.
+std::uint32_t exchange(std::uint32_t word, std::uint32_t mask, int distance) {
+  const std::uint32_t differ = (word ^ (word >> distance)) & mask;
+  return word ^ differ ^ (differ << distance);
+}
+
+// A u32 of a file's row as panel.h orders its digits.
+template <Storage kStorage>
+std::uint32_t arrange(std::uint32_t word) {
+  if constexpr (kStorage == Storage::kFP8) return exchange(word, 0x0000ff00, 8);
+  // Int4 is stored plus 8, which flips its sign bit.
+  if constexpr (kStorage == Storage::kInt4) return exchange(word ^ 0x88888888, 0x0000f0f0, 12);
+  if constexpr (kStorage == Storage::kNVFP4) return exchange(word, 0x0000f0f0, 12);
+  return word;
+}
+
+// A row's columns of a block, from `from`, become row `row` of the panel's.
+template <Storage kStorage>
+void pack_words(const std::byte* from, std::size_t row, std::byte* block) {
+  for (std::size_t i = 0; i < words_of(kStorage); ++i) {
+    std::uint32_t word;
+    std::memcpy(&word, from + i * 4, 4);
+    word = arrange<kStorage>(word);
+    std::memcpy(block + i * kWordRowBytes + row * 4, &word, 4);
+  }
+}
+
+template <Storage kStorage>
+void pack_codes(std::span<const FileRow> rows, std::byte* codes) {
+  constexpr std::size_t kBytes = words_of(kStorage) * 4;  // of a row's columns of a block
+  const std::size_t row_bytes = code_row_bytes(*rows[0].source);
+  std::size_t at = 0;
+  for (; at + kBytes <= row_bytes; at += kBytes, codes += words_of(kStorage) * kWordRowBytes)
+    for (std::size_t r = 0; r < rows.size(); ++r) pack_words<kStorage>(rows[r].codes + at, r, codes);
+  if (at == row_bytes) return;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    std::array<std::byte, kBytes> padded;  // with zeros, as the file spells them
+    padded.fill(std::byte{kStorage == Storage::kInt4 ? std::uint8_t{0x88} : std::uint8_t{0}});
+    std::memcpy(padded.data(), rows[r].codes + at, row_bytes - at);
+    pack_words<kStorage>(padded.data(), r, codes);
+  }
+}
+
+void pack_scales(std::span<const FileRow> rows, const PanelMatrix& w, std::byte* scales) {
+  const std::size_t bytes = w.block_scale_bytes / kPanelRows;
+  const int group = w.storage == Storage::kNVFP4 ? kBlockCols : rows[0].source->group;
+  for (int b = 0; b < w.n_blocks; ++b, scales += w.block_scale_bytes) {
+    const std::size_t at = std::size_t(b * kBlockCols / group) * bytes;
+    if (bytes == 1) {
+      for (std::size_t r = 0; r < rows.size(); ++r) scales[r] = rows[r].scales[at];
+    } else {
+      for (std::size_t r = 0; r < rows.size(); ++r) std::memcpy(scales + r * 2, rows[r].scales + at, 2);
     }
   }
+}
+
+// Puts up to 16 rows, dequantized, into a panel that is all zero.
+void expand_rows(std::span<const FileRow> rows, const PanelMatrix& w, std::byte* codes) {
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (int col = 0; col < w.cols; ++col) {
+      const float value = rows[r].value(col);
+      std::memcpy(codes + std::size_t(col) * kWordRowBytes + r * 4, &value, 4);
+    }
+  }
+}
+
+// Puts up to 16 rows into a panel that is all zero.
+void pack(std::span<const FileRow> rows, const PanelMatrix& w, std::byte* codes, std::byte* scales) {
+  switch (w.storage) {
+    case Storage::kF32: pack_codes<Storage::kF32>(rows, codes); break;
+    case Storage::kBF16: pack_codes<Storage::kBF16>(rows, codes); break;
+    case Storage::kFP8: pack_codes<Storage::kFP8>(rows, codes); break;
+    case Storage::kNVFP4: pack_codes<Storage::kNVFP4>(rows, codes); break;
+    case Storage::kInt4: pack_codes<Storage::kInt4>(rows, codes); break;
+  }
+  if (w.block_scale_bytes != 0) pack_scales(rows, w, scales);
+}
+
+// Kernels compute e4m3 by shifting bits, which would take its NaN for 480.
+void check_no_nan(const FileRow& row, int row_in_matrix) {
+  const MatrixSource& source = *row.source;
+  std::span<const std::byte> e4m3;
+  if (source.storage == Storage::kFP8) e4m3 = {row.codes, code_row_bytes(source)};
+  if (source.storage == Storage::kNVFP4) e4m3 = {row.scales, scale_row_bytes(source)};
+  unsigned n_nan = 0;
+  for (const std::byte code : e4m3) n_nan += (code & std::byte{0x7f}) == std::byte{0x7f};
+  if (n_nan != 0)
+    throw Error("{}: {} e4m3 value{} of row {} {} NaN; the checkpoint is damaged", source.name, n_nan,
+                n_nan == 1 ? "" : "s", row_in_matrix, n_nan == 1 ? "is" : "are");
 }
 
 float row_factor(const FileRow& row) {
@@ -185,13 +249,14 @@ std::unique_ptr<PanelMatrix> load_panels(std::span<const MatrixSource> sources, 
   w->input = sources[0].input;
   w->input_global_scale = sources[0].input_global_scale;
   for (const MatrixSource& source : sources) {
-    check(source.cols == w->cols && source.storage == sources[0].storage, "stacked matrices are alike");
+    check(source.cols == w->cols && source.storage == sources[0].storage && source.group == sources[0].group,
+          "stacked matrices are alike");
     w->rows += source.rows;
   }
   w->n_panels = (w->rows + kPanelRows - 1) / kPanelRows;
   w->n_blocks = (w->cols + kBlockCols - 1) / kBlockCols;
-  w->block_code_bytes = block_bytes(w->storage).codes;
-  w->block_scale_bytes = block_bytes(w->storage).scales;
+  w->block_code_bytes = words_of(w->storage) * kWordRowBytes;
+  w->block_scale_bytes = block_scale_bytes(w->storage);
   w->panel_bytes = (std::size_t(w->n_blocks) * (w->block_code_bytes + w->block_scale_bytes) + 63) / 64 * 64;
   w->memory = Memory(std::size_t(w->n_panels) * w->panel_bytes);
   w->row_factor_memory = Memory(std::size_t(w->n_panels) * kPanelRows * sizeof(float));
@@ -209,7 +274,12 @@ std::unique_ptr<PanelMatrix> load_panels(std::span<const MatrixSource> sources, 
         const int begin = panel * kPanelRows, n = std::min(kPanelRows, w->rows - begin);
         const std::vector<FileRow> rows = stacked.read(begin, n, bytes);
         std::byte* codes = w->memory.data() + std::size_t(panel) * w->panel_bytes;
-        pack(rows, *w, codes, codes + std::size_t(w->n_blocks) * w->block_code_bytes);
+        for (int r = 0; r < n; ++r) check_no_nan(rows[std::size_t(r)], begin + r);
+        if (expand) {
+          expand_rows(rows, *w, codes);
+        } else {
+          pack(rows, *w, codes, codes + std::size_t(w->n_blocks) * w->block_code_bytes);
+        }
         for (int r = 0; r < n; ++r)
           w->row_factor_memory.as<float>()[begin + r] = expand ? 1.0f : row_factor(rows[std::size_t(r)]);
       }

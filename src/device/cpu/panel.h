@@ -1,13 +1,18 @@
-// The one weight layout of the CPU device. Rows go in panels of 16, columns in blocks of 16 (both padded with zeros), so
-// that one vector holds the same column of 16 rows: a kernel broadcasts an activation and needs no horizontal sum, and
-// the 16 scales of a block are one load. A panel is contiguous, its codes first, then its scales.
+// The one weight layout of the CPU device. Rows go in panels of 16, columns in blocks of 16 (both padded with zeros),
+// so that one vector holds the same columns of 16 rows: a kernel broadcasts an activation and needs no horizontal sum, and
+// the 16 scales of a block are one load. A block's codes are [words][16 rows] u32; word w of a row is the w-th u32 of
+// its 16 columns in the file, for the narrow codes with its digits in another order. A panel is contiguous, its codes
+// first, then its scales.
 //
-//   storage   codes of one block (16 columns)                                      scales of one block
-//   kF32      [16 k][16 rows] f32                                                  -
-//   kBF16     [8 k pairs][16 rows] u32: column 2p low half, 2p + 1 high half       -
-//   kFP8      [4 k quads][16 rows][4 k] e4m3                                       -            (row_factor scales)
-//   kNVFP4    [2][16 rows][4 k] u8: vector v holds quad 2v low, 2v + 1 high nibble [16 rows] e4m3
-//   kInt4     the same, nibbles two's complement                                   [16 rows] bf16
+//   storage  words  a word, lowest bits first                                       scales of a block
+//   kF32     16     column w                                                        -
+//   kBF16    8      columns 2w, 2w + 1                                              -
+//   kFP8     4      e4m3 of columns 4w + 0, 2, 1, 3                                 -      (row_factor scales)
+//   kNVFP4   2      e2m1 of columns 8w + 0, 4, 2, 6, 1, 5, 3, 7                     [16 rows] e4m3
+//   kInt4    2      the same, two's complement                                      [16 rows] bf16
+//
+// In those orders bytes (or, for the nibbles, low halves of bytes) 0 and 2 of a word are neighbouring columns, as are 1
+// and 3: the 16-bit halves of a word become a pair of bf16 by one table look-up. No e4m3 code or scale is NaN.
 #pragma once
 
 #include <cstdint>

@@ -21,10 +21,16 @@ T load(const std::byte* from, std::size_t index) {
   return value;
 }
 
+// The 4-bit code of column k: panel.h's order of a word's digits, by column.
 int nibble_of(const std::byte* codes, int k, int row) {
-  const int quad = k / 4;
-  const auto pair = std::to_integer<int>(codes[(quad / 2) * 64 + row * 4 + k % 4]);
-  return quad % 2 == 0 ? pair & 15 : pair >> 4;
+  constexpr std::array<int, 8> kDigit = {0, 4, 2, 6, 1, 5, 3, 7};
+  const auto word = load<std::uint32_t>(codes, std::size_t(k / 8 * kPanelRows + row));
+  return int(word >> (4 * kDigit[std::size_t(k % 8)])) & 15;
+}
+
+std::uint8_t byte_of(const std::byte* codes, int k, int row) {
+  constexpr std::array<int, 4> kDigit = {0, 2, 1, 3};
+  return load<std::uint8_t>(codes, std::size_t((k / 4 * kPanelRows + row) * 4 + kDigit[std::size_t(k % 4)]));
 }
 
 void decode(Storage storage, const std::byte* codes, const std::byte* scales, Block& w) {
@@ -35,9 +41,7 @@ void decode(Storage storage, const std::byte* codes, const std::byte* scales, Bl
         case Storage::kBF16:
           w[k][r] = format::bf16_to_f32(load<std::uint16_t>(codes, std::size_t((k / 2 * kPanelRows + r) * 2 + k % 2)));
           break;
-        case Storage::kFP8:
-          w[k][r] = format::e4m3_to_f32(load<std::uint8_t>(codes, std::size_t((k / 4 * kPanelRows + r) * 4 + k % 4)));
-          break;
+        case Storage::kFP8: w[k][r] = format::e4m3_to_f32(byte_of(codes, k, r)); break;
         case Storage::kNVFP4:
           w[k][r] = format::kE2m1[std::size_t(nibble_of(codes, k, r))] *
                     format::e4m3_to_f32(load<std::uint8_t>(scales, std::size_t(r)));
@@ -51,27 +55,34 @@ void decode(Storage storage, const std::byte* codes, const std::byte* scales, Bl
   }
 }
 
-void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
+// For up to kTokens tokens: the scratch of a call is bounded, and a block is decoded once for all of them.
+constexpr int kTokens = 32;
+
+void matmul_tile(const PanelMatrix& w, const Operand& x, int panel, int first_token, int n_tokens, Array out) {
   Block block;
-  std::vector<std::array<float, kPanelRows>> sums(std::size_t(x.n_tokens));
-  for (int panel = panel_begin; panel < panel_end; ++panel) {
-    for (auto& sum : sums) sum.fill(0.0f);
-    for (int b = 0; b < w.n_blocks; ++b) {
-      decode(w.storage, w.codes(panel) + std::size_t(b) * w.block_code_bytes,
-             w.scales(panel) + std::size_t(b) * w.block_scale_bytes, block);
-      for (int t = 0; t < x.n_tokens; ++t) {
-        const float* activation = x.f32 + t * x.stride + b * kBlockCols;
-        for (int k = 0; k < kBlockCols; ++k)
-          for (int r = 0; r < kPanelRows; ++r) sums[std::size_t(t)][std::size_t(r)] += activation[k] * block[k][r];
-      }
+  float sums[kTokens][kPanelRows] = {};
+  for (int b = 0; b < w.n_blocks; ++b) {
+    decode(w.storage, w.codes(panel) + std::size_t(b) * w.block_code_bytes,
+           w.scales(panel) + std::size_t(b) * w.block_scale_bytes, block);
+    for (int t = 0; t < n_tokens; ++t) {
+      const float* activation = x.f32 + (first_token + t) * x.stride + b * kBlockCols;
+      for (int k = 0; k < kBlockCols; ++k)
+        for (int r = 0; r < kPanelRows; ++r) sums[t][r] += activation[k] * block[k][r];
     }
-    const int rows = std::min(kPanelRows, w.rows - panel * kPanelRows);
-    for (int t = 0; t < x.n_tokens; ++t)
-      for (int r = 0; r < rows; ++r) {
-        const int row = panel * kPanelRows + r;
-        out.row(t)[row] = sums[std::size_t(t)][std::size_t(r)] * w.row_factor[row];
-      }
   }
+  const int rows = std::min(kPanelRows, w.rows - panel * kPanelRows);
+  for (int t = 0; t < n_tokens; ++t) {
+    for (int r = 0; r < rows; ++r) {
+      const int row = panel * kPanelRows + r;
+      out.row(first_token + t)[row] = sums[t][r] * w.row_factor[row];
+    }
+  }
+}
+
+void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
+  for (int panel = panel_begin; panel < panel_end; ++panel)
+    for (int t = 0; t < x.n_tokens; t += kTokens)
+      matmul_tile(w, x, panel, t, std::min(kTokens, x.n_tokens - t), out);
 }
 
 float element(const Memory& memory, KvType type, std::size_t index) {

@@ -1,0 +1,13 @@
+// The parts of kAvx2, one a file. All are compiled for AVX2, FMA and F16C, so none may define an inline or
+// template function with external linkage, standard headers' included: the linker keeps one copy of those for
+// the whole program.
+#pragma once
+
+#include "device/cpu/kernels.h"
+
+namespace nibble::device::cpu {
+
+void avx2_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
+void avx2_attention(const AttentionTask& task);
+
+}  // namespace nibble::device::cpu

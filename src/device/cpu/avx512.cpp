@@ -1,0 +1,17 @@
+#include "device/cpu/avx512.h"
+
+#include "device/cpu/f32x16.h"
+#include "device/cpu/vector_math.h"
+
+namespace nibble::device::cpu {
+
+constexpr Kernels kAvx512 = {
+    .name = "avx512",
+    .runs_here = has_avx512,
+    .matmul = avx512_matmul,
+    .attention = avx512_attention,
+    .gelu_multiply = gelu_multiply<F32x16>,
+    .sum_of_squares = sum_of_squares<F32x16>,
+};
+
+}  // namespace nibble::device::cpu

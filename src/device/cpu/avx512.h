@@ -1,0 +1,12 @@
+// The parts of kAvx512, one a file; avx2.h's rule on inline functions holds here, too. The instructions are
+// those of AVX-512 F, BW, DQ, VL with VBMI and BF16: Zen 4, Sapphire Rapids and later.
+#pragma once
+
+#include "device/cpu/kernels.h"
+
+namespace nibble::device::cpu {
+
+void avx512_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
+void avx512_attention(const AttentionTask& task);
+
+}  // namespace nibble::device::cpu

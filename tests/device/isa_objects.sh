@@ -1,0 +1,8 @@
+#!/bin/sh
+# isa_objects.sh NM LIBRARY: fails if an object compiled for an instruction set defines a weak function. The linker keeps
+# one copy of those for the whole program, and a CPU without the instructions would run it.
+set -eu
+symbols=$("$1" -A "$2")
+echo "$symbols" | grep -q ":avx512_matmul.cpp.o:.* T " || { echo "no avx512_matmul.cpp.o in $2"; exit 1; }
+weak=$(echo "$symbols" | grep -E ":avx[^:]*\.o:.* W " || true)
+[ -z "$weak" ] || { echo "weak functions:"; echo "$weak"; exit 1; }
