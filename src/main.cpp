@@ -22,6 +22,8 @@ constexpr std::initializer_list<Command> kCommands = {
     {"quantize", "write a 4-bit or FP8 checkpoint of a BF16 one", cli::add_quantize},
     {"tokenize", "JSON lines of {\"text\"} to {\"ids\"}", cli::add_tokenize},
     {"detokenize", "JSON lines of {\"ids\"} to {\"text\"}", cli::add_detokenize},
+    {"generate", "token ids in, token ids out", cli::add_generate},
+    {"logits", "write the logits of a prompt to a file", cli::add_logits},
 };
 
 }  // namespace

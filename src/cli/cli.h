@@ -9,5 +9,7 @@ namespace nibble::cli {
 void add_quantize(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_detokenize(CLI::App& app);
+void add_generate(CLI::App& app);
+void add_logits(CLI::App& app);
 
 }  // namespace nibble::cli

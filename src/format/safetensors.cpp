@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <tuple>
 
 #include "base/check.h"
 #include "base/checked.h"
@@ -127,74 +126,5 @@ void SafetensorsReader::read(const TensorInfo& tensor, std::uint64_t begin, std:
   check(begin <= tensor.size_bytes && out.size() <= tensor.size_bytes - begin, "a read stays inside its tensor");
   file_.read_at(tensor.offset_bytes + begin, out);
 }
-
-namespace {
-
-// The Python library's order: by type, the widest first, then by name.
-int rank(DType dtype) {
-  constexpr DType kOrder[] = {DType::kU64,  DType::kI64, DType::kF64, DType::kF32,    DType::kU32,
-                              DType::kI32,  DType::kBF16, DType::kF16, DType::kU16,   DType::kI16,
-                              DType::kF8E4M3, DType::kF8E5M2, DType::kI8, DType::kU8, DType::kBool};
-  return int(std::find(std::begin(kOrder), std::end(kOrder), dtype) - std::begin(kOrder));
-}
-
-std::string header_text(const std::vector<TensorInfo>& tensors, const std::map<std::string, std::string>& metadata) {
-  json::object root;
-  if (!metadata.empty()) {
-    json::object& strings = root["__metadata__"].emplace_object();
-    for (const auto& [key, value] : metadata) strings[key] = value;
-  }
-  for (const TensorInfo& tensor : tensors) {
-    json::object entry;
-    entry["dtype"] = name_of(tensor.dtype);
-    entry["shape"] = json::array(tensor.shape.begin(), tensor.shape.end());
-    entry["data_offsets"] = {tensor.offset_bytes, tensor.offset_bytes + tensor.size_bytes};
-    root[tensor.name] = std::move(entry);
-  }
-  std::string text = json::serialize(root);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  return text;
-}
-
-}  // namespace
-
-SafetensorsWriter::SafetensorsWriter(OutputFile file, std::vector<TensorInfo> tensors)
-    : file_(std::move(file)), tensors_(std::move(tensors)) {
-  for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
-}
-
-SafetensorsWriter SafetensorsWriter::create(const std::string& path, std::vector<TensorInfo> tensors,
-                                            const std::map<std::string, std::string>& metadata) {
-  std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
-    return std::make_tuple(rank(a.dtype), std::string_view(a.name)) < std::make_tuple(rank(b.dtype), std::string_view(b.name));
-  });
-  std::uint64_t at = 0;
-  for (TensorInfo& tensor : tensors) {
-    tensor.offset_bytes = at;
-    tensor.size_bytes = std::uint64_t(bytes_of(tensor.dtype));
-    for (const std::int64_t size : tensor.shape) tensor.size_bytes *= std::uint64_t(size);
-    at += tensor.size_bytes;
-  }
-  const std::string header = header_text(tensors, metadata);
-  const std::uint64_t length = header.size();
-  OutputFile file = OutputFile::create(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(std::as_bytes(std::span(header)));
-  for (TensorInfo& tensor : tensors) tensor.offset_bytes += 8 + length;
-  return SafetensorsWriter(std::move(file), std::move(tensors));
-}
-
-const TensorInfo& SafetensorsWriter::at(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  check(found != by_name_.end(), "only planned tensors are written");
-  return tensors_[found->second];
-}
-
-void SafetensorsWriter::write(const TensorInfo& tensor, std::uint64_t begin, std::span<const std::byte> bytes) {
-  check(begin <= tensor.size_bytes && bytes.size() <= tensor.size_bytes - begin, "a write stays inside its tensor");
-  file_.write_at(tensor.offset_bytes + begin, bytes);
-}
-
-void SafetensorsWriter::close() { file_.close(); }
 
 }  // namespace nibble::format

@@ -67,6 +67,11 @@ bool KvCache::reserve(int handle, int n_positions) {
   return true;
 }
 
+int KvCache::earliest_rewind(int handle, int n_written) const {
+  const int ring = int(sequences_[std::size_t(handle)].sliding_blocks.size()) * kKvBlock;
+  return n_written <= ring ? 0 : n_written - ring + window_ - 1;
+}
+
 device::AttentionRow KvCache::attention_row(AttentionKind kind, int handle, int position) const {
   const Sequence& sequence = sequences_[std::size_t(handle)];
   const bool full = kind == AttentionKind::kFull;

@@ -27,6 +27,9 @@ class KvCache {
   [[nodiscard]] bool reserve(int sequence, int n_positions);
 
   device::KvBuffer& layer(int index) { return *layers_[std::size_t(index)]; }  // own-KV layers only
+  // The first position at which a sequence once written up to `n_written` can be continued differently: further back, its
+  // rings have lost part of the window.
+  int earliest_rewind(int sequence, int n_written) const;
   // What a row at `position` of `sequence` attends to in a layer of that kind, itself included.
   device::AttentionRow attention_row(format::AttentionKind kind, int sequence, int position) const;
 
