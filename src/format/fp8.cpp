@@ -15,9 +15,8 @@ std::uint16_t fp8_scale(float largest_magnitude) {
 }
 
 std::uint8_t fp8_code(float weight, float step) {
-  const float scaled = round_to_bf16(weight / step);
-  const std::uint8_t code = f32_to_e4m3(std::clamp(scaled, -448.0f, 448.0f));
-  return code == 0x80 ? 0 : code;
+  const float scaled = round_to_bf16(weight / step) + 0.0f;  // the reference adds its zero point: -0 becomes 0
+  return f32_to_e4m3(std::clamp(scaled, -448.0f, 448.0f));
 }
 
 std::uint16_t quantize_fp8_row(std::span<const std::uint16_t> row, std::span<std::uint8_t> codes) {

@@ -134,8 +134,7 @@ __m256i encode_e4m3(__m256 value) {
   const __m256i small = _mm256_castps_si256(_mm256_cmp_ps(magnitude, _mm256_set1_ps(0.015625f), _CMP_LT_OQ));
   const __m256i code = _mm256_blendv_epi8(normal, subnormal, small);
   const __m256i sign = _mm256_and_si256(_mm256_srli_epi32(_mm256_castps_si256(value), 24), _mm256_set1_epi32(0x80));
-  const __m256i zero = _mm256_cmpeq_epi32(code, _mm256_setzero_si256());
-  return _mm256_or_si256(code, _mm256_andnot_si256(zero, sign));
+  return _mm256_or_si256(code, sign);
 }
 
 // The values of eight e4m3 codes: the exponent and mantissa moved to f32's place are off by 2^120.
@@ -150,7 +149,7 @@ void fp8_row(const std::uint16_t* from, int cols, std::uint16_t scale, std::uint
   const __m256 steps = _mm256_set1_ps(format::bf16_to_f32(scale));
   __m256 weights = _mm256_setzero_ps(), errors = _mm256_setzero_ps();
   const auto eight = [&](__m256 w) {
-    const __m256 scaled = round_to_bf16(_mm256_div_ps(w, steps));
+    const __m256 scaled = _mm256_add_ps(round_to_bf16(_mm256_div_ps(w, steps)), _mm256_setzero_ps());
     const __m256 clamped = _mm256_max_ps(_mm256_min_ps(scaled, _mm256_set1_ps(448.0f)), _mm256_set1_ps(-448.0f));
     const __m256i code = encode_e4m3(clamped);
     add_error(w, _mm256_mul_ps(decode_e4m3(code), steps), weights, errors);

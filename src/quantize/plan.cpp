@@ -16,7 +16,7 @@ using format::DType;
 using format::matches_any;
 using format::TensorInfo;
 
-constexpr std::string_view kWeight = ".weight";
+constexpr std::string_view kWeight = ".weight", kRouter = ".router", kRouterWeight = ".router.proj.weight";
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> endings) {
   return std::any_of(endings.begin(), endings.end(), [&](std::string_view e) { return name.ends_with(e); });
@@ -124,6 +124,9 @@ Plan make_plan(const Checkpoint& checkpoint, const format::Gemma4Config& config,
   const std::set<std::string> unread = unread_tensors(config);
   std::map<std::string, FusedGroup> groups;
   for (const auto& [name, entry] : checkpoint.entries()) {
+    // compressed-tensors takes a router, whose class vLLM calls a linear one, for an unquantized linear.
+    if (name.ends_with(kRouterWeight))
+      plan.ignored_modules.push_back(name.substr(0, name.size() - (kRouterWeight.size() - kRouter.size())));
     if (unread.contains(name)) {
       plan.dropped.push_back(name);
       continue;

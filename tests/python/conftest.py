@@ -78,6 +78,14 @@ def calibration_ids(golden: Path) -> list[list[int]]:
         return file.get_tensor("calibration_ids").tolist()
 
 
+def exact_input_scales(golden: Path) -> dict[str, float]:
+    """Name of each input_global_scale -> what an f32 forward pass would make it, where the golden tells."""
+    prefix, suffix = "calibration.", ".largest_input_f32"
+    with safetensors.safe_open(golden / "goldens.safetensors", "np") as file:
+        return {name[len(prefix):-len(suffix)] + ".input_global_scale": 448 * 6 / float(file.get_tensor(name)[0])
+                for name in file.keys() if name.endswith(suffix)}
+
+
 def quantize(nibble: Nibble, golden: Path, scheme: str, out: Path) -> Path:
     """Quantizes the source of a quant-model golden, with the calibration that the golden had."""
     source = golden.parent / golden.name.replace("quant-model-", "text-").replace("quant-model", "mm-e4b-like") / "model"

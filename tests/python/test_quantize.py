@@ -4,7 +4,7 @@ import json
 import struct
 
 import pytest
-from conftest import label, quantize, quantized_goldens, raw_tensors
+from conftest import exact_input_scales, label, quantize, quantized_goldens, raw_tensors
 
 CASES = [pytest.param(folder, scheme, id=f"{label(folder)}-{scheme}") for folder, scheme in quantized_goldens()]
 
@@ -14,12 +14,14 @@ def test_every_tensor_is_llm_compressors(nibble, golden, scheme, tmp_path):
     ours = raw_tensors(quantize(nibble, golden, scheme, tmp_path / "out"))
     theirs = raw_tensors(golden / scheme)
     assert sorted(ours) == sorted(theirs)
+    exact = exact_input_scales(golden)
     for name, tensor in theirs.items():
         assert (ours[name]["dtype"], ours[name]["shape"]) == (tensor["dtype"], tensor["shape"]), name
         if name.endswith(".input_global_scale"):
-            # It comes out of a forward pass, whose sums may be ordered otherwise.
+            # It comes out of a BF16 forward pass: ours may be as near to the f32 one as theirs is, on its other side.
             found, expected = (struct.unpack("<f", t["data"])[0] for t in (ours[name], tensor))
-            assert abs(found - expected) <= 0.02 * expected, name
+            bounds = (expected, exact.get(name, expected))
+            assert 0.98 * min(bounds) <= found <= 1.02 * max(bounds), name
         else:
             assert ours[name]["data"] == tensor["data"], name
 

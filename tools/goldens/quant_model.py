@@ -2,6 +2,7 @@
 
 FOLDER/SCHEME is the complete output of oneshot + save_pretrained for the checkpoint of that form; FOLDER/goldens.safetensors:
   calibration_ids                                   [8, 32], what NVFP4 (W4A4) was calibrated with
+  calibration.MODULE.largest_input_f32              that module's largest input on them, the forward done in f32
   promptK.input_ids, .unquantized_logits_f32
   SCHEME.promptK.logits_f32_weights_only            dequantized weights in f32
   SCHEME.promptK.logits_f32_with_activation_quant   the same with inputs rounded (schemes that round them)
@@ -106,6 +107,26 @@ def scheme_goldens(folder: Path, scheme: str, prompts: list[torch.Tensor], tenso
             tensors[f"{scheme}.prompt{k}.logits_f32_with_activation_quant"] = logits(dense, ids)
 
 
+@torch.no_grad()
+def largest_inputs(model, calibration: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the reference's observers would see were they not to look at a BF16 forward, which is off by a few percent."""
+    found = {}
+
+    def observe(name):
+        def hook(_module, inputs):
+            largest = inputs[0].abs().amax().reshape(1)
+            found[name] = torch.maximum(found.get(name, largest), largest)
+        return hook
+
+    hooks = [module.register_forward_pre_hook(observe(name)) for name, module in model.named_modules()
+             if isinstance(module, torch.nn.Linear) and ".language_model." in name]
+    for row in calibration:
+        model(input_ids=row[None])
+    for hook in hooks:
+        hook.remove()
+    return {f"calibration.{name}.largest_input_f32": largest for name, largest in found.items()}
+
+
 def main(out_dir: Path) -> None:
     source = out_dir / "model" / tiny.WITH_TOWERS / "model"
     shutil.rmtree(source, ignore_errors=True)
@@ -119,6 +140,8 @@ def main(out_dir: Path) -> None:
         prompts = [torch.randint(3, n_vocab - 12, (length,), generator=random) for length in PROMPT_LENGTHS]
         tensors = {"calibration_ids": calibration} if "NVFP4" in schemes else {}
         unquantized = load(source, torch.float32)
+        if "NVFP4" in schemes:
+            tensors |= largest_inputs(unquantized, calibration)
         for k, ids in enumerate(prompts):
             tensors[f"prompt{k}.input_ids"] = ids
             tensors[f"prompt{k}.unquantized_logits_f32"] = logits(unquantized, ids)
