@@ -25,8 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kChunkBytes = 4u << 20;       // of a weight, per thread
-constexpr std::uint64_t kCopyPieceBytes = 32u << 20;
+// Read, worked on and written at once by a thread: small enough to stay in its cache.
+constexpr std::uint64_t kChunkBytes = 512u << 10;
+constexpr std::uint64_t kCopyPieceBytes = 32u << 20;  // one unit of work
 constexpr int kCalibrationTokens = 2048;              // of one sample
 constexpr std::uint16_t kInfinity = 0x7f80;
 
@@ -35,6 +36,13 @@ constexpr const char* kCompanions[] = {
     "tokenizer.json",         "tokenizer_config.json", "tokenizer.model",   "special_tokens_map.json",
     "added_tokens.json",      "chat_template.jinja",   "chat_template.json", "generation_config.json",
     "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json"};
+
+// What one thread works in.
+struct Scratch {
+  std::vector<std::byte> bytes;
+  std::vector<std::uint16_t> values, fp8_scales;
+  std::vector<std::uint8_t> codes, scales;
+};
 
 class Job {
  public:
@@ -65,13 +73,13 @@ class Job {
     std::mutex mutex;
     team.run([&](int) {
       try {
-        std::vector<std::byte> buffer;
+        Scratch scratch;
         for (std::size_t i = next++; i < units.size(); i = next++) {
           stop_if_asked();
           if (units[i].group != nullptr) {
-            quantize_group(*units[i].group);
+            quantize_group(*units[i].group, scratch);
           } else {
-            copy_piece(*units[i].copy, units[i].begin, buffer);
+            copy_piece(*units[i].copy, units[i].begin, scratch);
           }
         }
       } catch (...) {
@@ -93,20 +101,24 @@ class Job {
     if (options_.stop != nullptr && *options_.stop) throw Interrupted();
   }
 
-  void copy_piece(const format::Checkpoint::Entry& entry, std::uint64_t begin, std::vector<std::byte>& buffer) {
-    const std::uint64_t n = std::min(kCopyPieceBytes, entry.info->size_bytes - begin);
-    buffer.resize(n);
-    entry.read(begin, buffer);
-    writer_.write(writer_.at(entry.info->name), begin, buffer);
-    progress_.add(n);
+  void copy_piece(const format::Checkpoint::Entry& entry, std::uint64_t begin, Scratch& scratch) {
+    const format::TensorInfo& to = writer_.at(entry.info->name);
+    const std::uint64_t end = begin + std::min(kCopyPieceBytes, entry.info->size_bytes - begin);
+    while (begin < end) {
+      scratch.bytes.resize(std::min(kChunkBytes, end - begin));
+      entry.read(begin, scratch.bytes);
+      writer_.write(to, begin, scratch.bytes);
+      progress_.add(scratch.bytes.size());
+      begin += scratch.bytes.size();
+    }
   }
 
   // Calls visit(first row, rows, their bf16 values) for pieces of about kChunkBytes.
-  void for_chunks(const Module& module,
+  void for_chunks(const Module& module, std::vector<std::uint16_t>& values,
                   const std::function<void(std::int64_t, std::int64_t, const std::uint16_t*)>& visit) const {
     const std::int64_t row_bytes = module.cols * 2;
     const std::int64_t rows = std::max<std::int64_t>(1, std::int64_t(kChunkBytes) / row_bytes);
-    std::vector<std::uint16_t> values(std::size_t(std::min(rows, module.rows) * module.cols));
+    values.resize(std::size_t(std::min(rows, module.rows) * module.cols));
     for (std::int64_t first = 0; first < module.rows; first += rows) {
       stop_if_asked();
       const std::int64_t n = std::min(rows, module.rows - first);
@@ -128,9 +140,9 @@ class Job {
     throw Error("{}: tensor '{}' changed while it was read", checkpoint_.directory(), module.source.info->name);
   }
 
-  float largest_magnitude(const Module& module) const {
+  float largest_magnitude(const Module& module, Scratch& scratch) const {
     std::uint16_t largest = 0;
-    for_chunks(module, [&](std::int64_t row, std::int64_t n, const std::uint16_t* values) {
+    for_chunks(module, scratch.values, [&](std::int64_t row, std::int64_t n, const std::uint16_t* values) {
       const std::uint16_t found = kernels_.largest_magnitude(values, std::size_t(n * module.cols));
       if (found >= kInfinity) fail_not_finite(module, row, values, n * module.cols);
       largest = std::max(largest, found);
@@ -138,17 +150,17 @@ class Job {
     return format::bf16_to_f32(largest);
   }
 
-  void quantize_group(const FusedGroup& group) {
+  void quantize_group(const FusedGroup& group, Scratch& scratch) {
     float global_scale = INFINITY;
     if (plan_.recipe.scheme != Scheme::kFP8Dynamic)
       for (const Module& module : group.modules)
-        global_scale = std::min(global_scale, format::nvfp4_global_scale(largest_magnitude(module)));
+        global_scale = std::min(global_scale, format::nvfp4_global_scale(largest_magnitude(module, scratch)));
     for (const Module& module : group.modules) {
       ErrorSums sums;
       if (plan_.recipe.scheme == Scheme::kFP8Dynamic) {
-        write_fp8(module, sums);
+        write_fp8(module, scratch, sums);
       } else {
-        write_nvfp4(module, global_scale, sums);
+        write_nvfp4(module, global_scale, scratch, sums);
       }
       progress_.add(std::uint64_t(module.rows * module.cols) * 2);
       const std::lock_guard lock(mutex_);
@@ -160,7 +172,7 @@ class Job {
     writer_.write(writer_.at(name), 0, std::as_bytes(std::span(&value, 1)));
   }
 
-  void write_nvfp4(const Module& module, float global_scale, ErrorSums& sums) {
+  void write_nvfp4(const Module& module, float global_scale, Scratch& scratch, ErrorSums& sums) {
     write_scalar(module.name + ".weight_global_scale", global_scale);
     if (plan_.recipe.scheme == Scheme::kNVFP4) {
       const auto range = input_ranges_.find(module.name);
@@ -171,8 +183,8 @@ class Job {
     const format::TensorInfo& codes_info = writer_.at(module.name + ".weight_packed");
     const format::TensorInfo& scales_info = writer_.at(module.name + ".weight_scale");
     const std::int64_t code_bytes = module.cols / 2, scale_bytes = module.cols / format::kNvfp4Block;
-    std::vector<std::uint8_t> codes, scales;
-    for_chunks(module, [&](std::int64_t first, std::int64_t n, const std::uint16_t* values) {
+    std::vector<std::uint8_t>&codes = scratch.codes, &scales = scratch.scales;
+    for_chunks(module, scratch.values, [&](std::int64_t first, std::int64_t n, const std::uint16_t* values) {
       codes.resize(std::size_t(n * code_bytes));
       scales.resize(std::size_t(n * scale_bytes));
       for (std::int64_t r = 0; r < n; ++r)
@@ -187,12 +199,12 @@ class Job {
     });
   }
 
-  void write_fp8(const Module& module, ErrorSums& sums) {
+  void write_fp8(const Module& module, Scratch& scratch, ErrorSums& sums) {
     const format::TensorInfo& codes_info = writer_.at(module.name + ".weight");
     const format::TensorInfo& scales_info = writer_.at(module.name + ".weight_scale");
-    std::vector<std::uint8_t> codes;
-    std::vector<std::uint16_t> scales;
-    for_chunks(module, [&](std::int64_t first, std::int64_t n, const std::uint16_t* values) {
+    std::vector<std::uint8_t>& codes = scratch.codes;
+    std::vector<std::uint16_t>& scales = scratch.fp8_scales;
+    for_chunks(module, scratch.values, [&](std::int64_t first, std::int64_t n, const std::uint16_t* values) {
       codes.resize(std::size_t(n * module.cols));
       scales.resize(std::size_t(n));
       for (std::int64_t r = 0; r < n; ++r) {
