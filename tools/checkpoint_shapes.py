@@ -58,13 +58,17 @@ AUDIO_CONFIG = {
     "use_clipped_linears": True}
 
 
+MEDIA_IDS = {
+    "boa_token_id": 256000, "boi_token_id": 255999, "image_token_id": 258880, "audio_token_id": 258881,
+    "eoi_token_id": 258882, "eoa_token_id": 258883, "eoa_token_index": 258883, "video_token_id": 258884}
+
+
 def config(text: dict, towers: bool) -> dict:
-    return {
+    ids = {name: value for name, value in MEDIA_IDS.items() if value < text["vocab_size"]}
+    return ids | {
         "architectures": ["Gemma4ForConditionalGeneration"], "audio_config": AUDIO_CONFIG if towers else None,
-        "audio_token_id": 258881, "boa_token_id": 256000, "boi_token_id": 255999, "dtype": "bfloat16",
-        "eoa_token_id": 258883, "eoa_token_index": 258883, "eoi_token_id": 258882, "eos_token_id": [1, 106],
-        "image_token_id": 258880, "initializer_range": 0.02, "model_type": "gemma4", "text_config": text,
-        "tie_word_embeddings": True, "transformers_version": "5.23.0", "video_token_id": 258884,
+        "dtype": "bfloat16", "eos_token_id": [1, 106], "initializer_range": 0.02, "model_type": "gemma4",
+        "text_config": text, "tie_word_embeddings": True, "transformers_version": "5.23.0",
         "vision_config": VISION_CONFIG if towers else None, "vision_soft_tokens_per_image": 280}
 
 

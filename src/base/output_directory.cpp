@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
@@ -58,14 +59,18 @@ void OutputDirectory::commit() {
   const fs::path target(path_);
   sync_directory(temporary_);
   std::string old;
-  if (fs::exists(target) && fs::is_empty(target)) {
+  if (!fs::exists(target) || fs::is_empty(target)) {
     fs::remove(target);
-  } else if (fs::exists(target)) {
-    if (!force_) throw Error("{}: was filled by another program meanwhile; nothing was changed", path_);
+    fs::rename(temporary_, target);
+  } else if (!force_) {
+    throw Error("{}: was filled by another program meanwhile; nothing was changed", path_);
+  } else if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0) {
+    old = temporary_;  // at every moment one of the two whole outputs bears the name
+  } else {             // a file system that cannot exchange: for a moment neither does
     old = (target.parent_path() / fmt::format(".{}.replaced-{}", target.filename().string(), ::getpid())).string();
     fs::rename(target, old);
+    fs::rename(temporary_, target);
   }
-  fs::rename(temporary_, target);
   committed_ = true;
   sync_directory(target.parent_path().string());
   std::error_code ignored;

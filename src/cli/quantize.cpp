@@ -7,9 +7,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "cli/cli.h"
-#include "format/gemma4_config.h"
+#include "quantize/calibration.h"
 
 namespace nibble::cli {
 namespace {
@@ -22,33 +21,6 @@ struct Arguments {
   bool force = false, json = false;
   int n_threads = 0;
 };
-
-// Token ids of a file of JSON lines {"input_ids": [...]}.
-std::vector<std::vector<int>> read_samples(const std::string& path) {
-  const std::string text = read_text_file(path, 256u << 20);
-  std::vector<std::vector<int>> samples;
-  int line_number = 0;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = fmt::format("{}: line {}", path, line_number);
-    const json::value value = parse_json(line, where);
-    const JsonFields fields(value, where);
-    const json::value* ids = fields.find("input_ids");
-    if (ids == nullptr || !ids->is_array()) throw Error("{}: expected {{\"input_ids\": [...]}}", where);
-    std::vector<int>& sample = samples.emplace_back();
-    for (const json::value& id : ids->get_array()) {
-      if (!id.is_int64() || id.get_int64() < 0 || id.get_int64() > (1 << 20))
-        throw Error("{}: \"input_ids\": expected token ids", where);
-      sample.push_back(int(id.get_int64()));
-    }
-  }
-  if (samples.empty()) throw Error("{}: holds no calibration sample", path);
-  return samples;
-}
 
 void run(const Arguments& arguments) {
   quantize::Options options;
@@ -63,9 +35,8 @@ void run(const Arguments& arguments) {
   if (arguments.scheme.empty() && arguments.recipe.empty()) throw UsageError("quantize needs --scheme or --recipe");
   for (const std::string& pattern : arguments.ignore) options.recipe.ignore.push_back(pattern);
   if (options.recipe.scheme == quantize::Scheme::kNVFP4) {
-    if (arguments.calibration.empty())
-      throw UsageError("scheme NVFP4 rounds activations and needs --calibration FILE (JSON lines of {{\"input_ids\"}})");
-    options.samples = read_samples(arguments.calibration);
+    options.samples = arguments.calibration.empty() ? quantize::default_calibration(arguments.model)
+                                                    : quantize::read_calibration(arguments.calibration, arguments.model);
   }
   std::signal(SIGINT, [](int) { interrupted = true; });
   std::signal(SIGTERM, [](int) { interrupted = true; });
@@ -83,7 +54,7 @@ void add_quantize(CLI::App& app) {
   app.add_option("--output,-o", arguments->output, "directory to write")->required();
   app.add_option("--ignore", arguments->ignore, "module to leave in BF16, or re:PATTERN; adds to the recipe's")->take_all();
   app.add_option("--recipe", arguments->recipe, "llm-compressor recipe (YAML)");
-  app.add_option("--calibration", arguments->calibration, "JSON lines of {\"input_ids\"} for NVFP4");
+  app.add_option("--calibration", arguments->calibration, "JSON lines of {\"text\"}, {\"messages\"} or {\"input_ids\"} for NVFP4; a built-in text without it");
   app.add_flag("--force", arguments->force, "replace an output directory that holds a model");
   app.add_flag("--json", arguments->json, "report as JSON on stdout");
   app.add_option("--threads", arguments->n_threads, "0: every CPU")->check(CLI::Range(0, 1024));
