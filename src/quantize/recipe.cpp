@@ -2,8 +2,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <cctype>
 #include <optional>
-#include <regex>
 
 #include "base/error.h"
 
@@ -14,12 +15,14 @@ constexpr int kMaxDepth = 8;
 constexpr const char* kModifier = "QuantizationModifier";
 
 // The modifier's own map: {targets, scheme, ignore}.
-std::optional<YAML::Node> find_modifier(const YAML::Node& node, int depth) {
-  if (depth > kMaxDepth || !(node.IsMap() || node.IsSequence())) return std::nullopt;
-  if (node.IsMap() && node[kModifier]) return node[kModifier];
-  if (node.IsMap() && node["scheme"]) return node;
+std::optional<YAML::Node> find_modifier(const YAML::Node& node, const std::string& source, int depth) {
+  if (depth > kMaxDepth || !node.IsMap()) return std::nullopt;
+  if (node[kModifier]) return node[kModifier];
+  if (depth == 0 && node["scheme"]) return node;
   for (const auto& child : node) {
-    const auto found = find_modifier(node.IsMap() ? child.second : YAML::Node(child), depth + 1);
+    const std::string name = child.first.IsScalar() ? child.first.Scalar() : "";
+    if (name.ends_with("Modifier")) throw Error("{}: {} is not supported, only {} is", source, name, kModifier);
+    const auto found = find_modifier(child.second, source, depth + 1);
     if (found) return found;
   }
   return std::nullopt;
@@ -36,7 +39,16 @@ std::vector<std::string> strings(const YAML::Node& node, const std::string& sour
   return result;
 }
 
-std::string quoted(const std::string& text) { return text.starts_with("re:") ? "'" + text + "'" : text; }
+// A module's name stands as it is; what YAML could read otherwise (a pattern, a number, null) is quoted.
+std::string quoted(const std::string& text) {
+  const auto plain = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.'; };
+  if (text.find_first_of("_.") != std::string::npos && plain(text.front()) && text.front() != '.' &&
+      std::all_of(text.begin(), text.end(), [&](char c) { return plain(c) || (c >= '0' && c <= '9'); }))
+    return text;
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? "''" : std::string(1, c);
+  return result + "'";
+}
 
 }  // namespace
 
@@ -57,7 +69,7 @@ std::string name_of(Scheme scheme) {
 
 Recipe parse_recipe(const std::string& yaml, const std::string& source) {
   try {
-    const auto modifier = find_modifier(YAML::Load(yaml), 0);
+    const auto modifier = find_modifier(YAML::Load(yaml), source, 0);
     if (!modifier || !modifier->IsMap()) throw Error("{}: no {} found", source, kModifier);
     Recipe recipe;
     const YAML::Node scheme = (*modifier)["scheme"];
