@@ -48,7 +48,10 @@ def test_transformers_loads_it_and_agrees(nibble, reference_python, golden, sche
     command = [reference_python, "-c", REFERENCE, str(out), json.dumps(ids), str(answer)]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
-    assert "newly initialized" not in result.stderr and "UNEXPECTED" not in result.stderr, result.stderr[-3000:]
+    # transformers has no use for the scale of inputs and says so, of llm-compressor's own files too.
+    surprises = [line for line in result.stderr.splitlines() if "UNEXPECTED" in line and "|" in line
+                 and "input_global_scale" not in line]
+    assert "newly initialized" not in result.stderr and not surprises, result.stderr[-3000:]
 
     dense = read(answer, "dense")
     expected = read(golden / "goldens.safetensors", f"{scheme}.prompt0.logits_f32_weights_only")
