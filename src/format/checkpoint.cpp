@@ -12,35 +12,46 @@ namespace {
 constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 
-// tensor name -> shard file name, from the index; names that are not plain files of the directory are refused.
-std::map<std::string, std::string> read_index(const std::string& path) {
-  const json::value root = parse_json_file(path);
-  const auto map = JsonFields(root, path).object("weight_map");
-  if (!map) throw Error("{}: \"weight_map\" is missing", path);
-  std::map<std::string, std::string> shards;
-  for (const auto& [name, value] : map->raw()) {
-    if (!value.is_string()) throw Error("{}: tensor '{}': expected a file name", path, std::string_view(name));
-    const std::string file(value.get_string());
-    if (file.empty() || file[0] == '.' || file.find('/') != std::string::npos || !file.ends_with(".safetensors"))
-      throw Error("{}: tensor '{}': '{}' is not the name of a safetensors file in this directory", path,
-                  std::string_view(name), file);
-    shards.emplace(name, file);
-  }
-  return shards;
+// A plain name: nothing that leaves the directory, and no NUL that would cut it short in a system call.
+bool is_shard_name(std::string_view file) {
+  const auto odd = [](char c) { return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return !file.empty() && file[0] != '.' && file.ends_with(".safetensors") && std::none_of(file.begin(), file.end(), odd);
 }
 
 }  // namespace
+
+ShardMap parse_safetensors_index(std::string_view text, const std::string& source) {
+  const json::value root = parse_json(text, source);
+  const auto map = JsonFields(root, source).object("weight_map");
+  if (!map) throw Error("{}: \"weight_map\" is missing", source);
+  if (map->raw().size() > kMaxTensors)
+    throw Error("{}: {} tensors, at most {} are read", source, map->raw().size(), kMaxTensors);
+  ShardMap shards;
+  for (const auto& [name, value] : map->raw()) {
+    if (!value.is_string()) throw Error("{}: tensor '{}': expected a file name", source, std::string_view(name));
+    const std::string file(value.get_string());
+    if (!is_shard_name(file))
+      throw Error("{}: tensor '{}': '{}' is not the name of a safetensors file in this directory", source,
+                  std::string_view(name), file);
+    shards.emplace(name, file);
+  }
+  if (shards.empty()) throw Error("{}: \"weight_map\" is empty", source);
+  return shards;
+}
 
 Checkpoint Checkpoint::open(const std::string& directory) {
   if (!directory_exists(directory)) throw Error("{}: no such model directory", directory);
   Checkpoint checkpoint;
   checkpoint.directory_ = directory;
   const std::string index_path = directory + "/" + kIndex;
-  std::map<std::string, std::string> index;
+  ShardMap index;
   std::set<std::string> files;
   if (file_exists(index_path)) {
-    index = read_index(index_path);
+    index = parse_safetensors_index(read_text_file(index_path, kMaxHeaderBytes), index_path);
     for (const auto& [name, file] : index) files.insert(file);
+    if (!files.contains(kSingle) && file_exists(directory + "/" + kSingle))
+      throw Error("{}: holds {} and {}, which does not name it: remove one, programs differ in which they read", directory,
+                  kSingle, kIndex);
   } else if (file_exists(directory + "/" + kSingle)) {
     files.insert(kSingle);
   } else {
@@ -63,7 +74,7 @@ Checkpoint Checkpoint::open(const std::string& directory) {
   }
   for (const auto& [name, file] : index)
     if (!checkpoint.by_name_.contains(name))
-      throw Error("{}: tensor '{}' is missing from {}", directory, name, file);
+      throw Error("{}: tensor '{}' is missing from {}, where {} puts it", directory, name, file, kIndex);
   return checkpoint;
 }
 

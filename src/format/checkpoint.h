@@ -12,6 +12,11 @@
 
 namespace nibble::format {
 
+// Tensor name -> shard file name, as model.safetensors.index.json says.
+using ShardMap = std::map<std::string, std::string>;
+// Error for a file name that is not a plain one of the directory. `source` opens each message.
+ShardMap parse_safetensors_index(std::string_view text, const std::string& source);
+
 class Checkpoint {
  public:
   // Error for a missing or doubled tensor, a shard outside the directory, an index that disagrees with its shards.

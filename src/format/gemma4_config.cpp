@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -32,32 +32,47 @@ std::vector<AttentionKind> layer_kinds(const JsonFields& text, int n_layers) {
   return kinds;
 }
 
+// A number with `min` <= it <= `max`; what a file gives is compared before it becomes a float.
+double bounded(const JsonFields& fields, std::string_view key, double min, double max, double fallback) {
+  const double value = fields.number(key, fallback);
+  if (value < min || value > max)
+    throw Error("{}: \"{}\": expected {} to {}, found {}", fields.source(), key, min, max, value);
+  return value;
+}
+
 RopeConfig rope(const JsonFields& text, std::string_view kind, RopeConfig fallback) {
   const auto all = text.object("rope_parameters");
-  const auto mine = all ? all->object(kind) : std::nullopt;
-  if (!mine) return fallback;
+  if (!all) return fallback;
+  const auto mine = all->object(kind);
+  if (!mine) throw Error("{}: \"{}\" is missing", all->source(), kind);
   RopeConfig config;
   const std::string type = mine->string("rope_type", "default");
   if (type != "default" && type != "proportional")
     throw Error("{}: \"rope_type\": expected default or proportional, found '{}'", mine->source(), type);
+  if (!mine->has("rope_theta")) throw Error("{}: \"rope_theta\" is missing", mine->source());
   config.proportional = type == "proportional";
-  config.theta = mine->number("rope_theta", fallback.theta);
-  config.partial_rotary_factor = mine->number("partial_rotary_factor", 1.0);
-  if (!(config.theta > 0)) throw Error("{}: \"rope_theta\": expected more than 0", mine->source());
-  if (!(config.partial_rotary_factor > 0 && config.partial_rotary_factor <= 1))
-    throw Error("{}: \"partial_rotary_factor\": expected more than 0 and at most 1", mine->source());
+  config.theta = bounded(*mine, "rope_theta", 1, 1e12, 0);
+  config.partial_rotary_factor = bounded(*mine, "partial_rotary_factor", 0, 1, 1);
+  bounded(*mine, "factor", 1, 1, 1);
   return config;
 }
 
 // Sizes of full layers: `per_layer_config` names them layer by layer, the older spelling for all at once.
 void apply_overrides(const JsonFields& text, bool k_is_v, std::vector<LayerConfig>& layers) {
   if (const auto per_layer = text.object("per_layer_config")) {
+    std::set<int> named;
     for (const auto& [key, value] : per_layer->raw()) {
       int index = -1;
       const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
       if (error != std::errc() || end != key.data() + key.size() || index < 0 || index >= int(layers.size()))
         throw Error("{}: \"{}\" is not the number of a layer", per_layer->source(), std::string_view(key));
       const JsonFields overrides(value, per_layer->source() + ": " + std::string(key));
+      if (!named.insert(index).second)
+        throw Error("{}: layer {} is named twice", per_layer->source(), index);
+      for (const auto& [name, unused] : overrides.raw())
+        if (name != "head_dim" && name != "num_key_value_heads")
+          throw Error("{}: \"{}\" is not known to differ by layer (known: head_dim, num_key_value_heads)",
+                      overrides.source(), std::string_view(name));
       LayerConfig& layer = layers[std::size_t(index)];
       layer.head_dim = int(overrides.integer("head_dim", kDimension, layer.head_dim));
       layer.n_kv_heads = int(overrides.integer("num_key_value_heads", kHeads, layer.n_kv_heads));
@@ -95,21 +110,24 @@ TextConfig parse_text(const JsonFields& text, bool tied_default) {
   if (activation != "gelu_pytorch_tanh")
     throw Error("{}: \"hidden_activation\": expected gelu_pytorch_tanh, found '{}'", text.source(), activation);
   if (text.boolean("attention_bias", false)) throw Error("{}: \"attention_bias\": only false is known", text.source());
+  if (text.string("use_bidirectional_attention", "vision") != "vision")
+    throw Error("{}: \"use_bidirectional_attention\": expected null or vision, found '{}'", text.source(),
+                text.string("use_bidirectional_attention"));
   const int n_layers = int(text.integer("num_hidden_layers", kLayers));
   config.d_model = int(text.integer("hidden_size", kDimension));
   config.n_heads = int(text.integer("num_attention_heads", kHeads));
   config.n_vocab = int(text.integer("vocab_size", kVocabulary, 262144));
-  config.d_ple = int(text.integer("hidden_size_per_layer_input", {0, 4096}, 256));
+  // Absent it is 256, null it is none: the one field where the two differ.
+  const bool no_ple = text.raw().contains("hidden_size_per_layer_input") && !text.has("hidden_size_per_layer_input");
+  config.d_ple = no_ple ? 0 : int(text.integer("hidden_size_per_layer_input", {0, 4096}, 256));
   config.n_vocab_ple = config.d_ple > 0 ? int(text.integer("vocab_size_per_layer_input", kVocabulary, config.n_vocab)) : 0;
   if (config.d_ple > 0 && config.n_vocab_ple < config.n_vocab)
     throw Error("{}: \"vocab_size_per_layer_input\": expected at least vocab_size ({}), found {}", text.source(),
                 config.n_vocab, config.n_vocab_ple);
   config.sliding_window = int(text.integer("sliding_window", kPositions, 512));
   config.max_positions = int(text.integer("max_position_embeddings", kPositions, 131072));
-  config.rms_norm_eps = float(text.number("rms_norm_eps", 1e-6));
-  if (!(config.rms_norm_eps > 0)) throw Error("{}: \"rms_norm_eps\": expected more than 0", text.source());
-  config.final_softcap = float(text.number("final_logit_softcapping", 0));
-  if (config.final_softcap < 0) throw Error("{}: \"final_logit_softcapping\": expected at least 0", text.source());
+  config.rms_norm_eps = float(bounded(text, "rms_norm_eps", 1e-12, 1, 1e-6));
+  config.final_softcap = float(bounded(text, "final_logit_softcapping", 0, 1e6, 0));
   config.tied_head = text.boolean("tie_word_embeddings", tied_default);
   config.pad_token_id = int(text.integer("pad_token_id", {0, config.n_vocab - 1}, 0));
   config.rope_sliding = rope(text, "sliding_attention", {.theta = 10000.0});
