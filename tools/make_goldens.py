@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-PARTS = ("tokenizer", "chat", "quant", "model", "quant_model")
+PARTS = ("tokenizer", "chat", "quant", "codecs", "model", "quant_model", "int4_model")
 LIMIT_BYTES = 8 << 20  # all goldens together: they are part of every clone
 
 
