@@ -20,6 +20,7 @@ struct Command {
 
 constexpr std::initializer_list<Command> kCommands = {
     {"quantize", "write a 4-bit or FP8 checkpoint of a BF16 one", cli::add_quantize},
+    {"inspect", "what a checkpoint holds, and what a token reads of it", cli::add_inspect},
     {"tokenize", "JSON lines of {\"text\"} to {\"ids\"}", cli::add_tokenize},
     {"detokenize", "JSON lines of {\"ids\"} to {\"text\"}", cli::add_detokenize},
     {"generate", "token ids in, token ids out", cli::add_generate},

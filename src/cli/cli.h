@@ -7,6 +7,7 @@
 namespace nibble::cli {
 
 void add_quantize(CLI::App& app);
+void add_inspect(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_detokenize(CLI::App& app);
 void add_generate(CLI::App& app);
