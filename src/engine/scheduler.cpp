@@ -71,7 +71,7 @@ bool Scheduler::discard(RequestId id) {
 bool Scheduler::finish(RequestId id) {
   const std::unique_ptr<Sequence> sequence = take_out(id);
   if (sequence == nullptr || sequence->kv < 0) return sequence != nullptr;
-  if (!sequence->keep_cache || sequence->n_computed == 0) {
+  if (!sequence->keep_cache) {
     cache_.close(sequence->kv);
     return true;
   }

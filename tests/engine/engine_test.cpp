@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <random>
@@ -220,9 +221,44 @@ TEST(Engine, KeptCacheChangesNothing) {
         EXPECT_GT(answer.n_cached, conversation.size() - 25 - 20) << "turn " << turn;
       }
       reused += answer.n_cached;
+      const Answer again = run(keeping, request);  // all of it is there: its last token runs once more
+      EXPECT_EQ(again, answer);
+      EXPECT_EQ(again.n_cached, conversation.size() - 1);
       conversation.insert(conversation.end(), answer.ids.begin(), answer.ids.end());
     }
     EXPECT_GT(reused, 400u);
+  }
+}
+
+// Each prompt parts from the last a little earlier: what the rings lost to the longest of them stays lost, however short
+// the sequence is by now.
+TEST(Engine, GoingBackAgainAndAgainChangesNothing) {
+  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  for (const fs::path& folder : models()) {
+    SCOPED_TRACE(folder);
+    Loaded loaded(folder);
+    const EngineLimits limits{.max_model_len = 320, .max_batch_rows = 8};
+    Engine keeping = loaded.engine(limits);
+    std::mt19937 random(13);
+    std::vector<int> tokens;
+    const auto add = [&](int n) {
+      while (n-- > 0) tokens.push_back(int(random() % std::uint32_t(loaded.weights.config.text.n_vocab)));
+    };
+    add(300);
+    int reused = 0, lost = 0;
+    for (int turn = 0; turn < 16; ++turn) {
+      const Request request{.prompt_ids = tokens,
+                            .params = {.seed = std::uint64_t(turn), .max_new_tokens = 5, .ignore_eos = true},
+                            .keep_cache = true};
+      Engine fresh = loaded.engine(limits);
+      const Answer answer = run(keeping, request);
+      EXPECT_EQ(answer, run(fresh, request)) << "turn " << turn;
+      if (turn > 0) ++(answer.n_cached > 0 ? reused : lost);
+      tokens.resize(tokens.size() - 12);
+      add(2);
+    }
+    EXPECT_GT(reused, 0);
+    EXPECT_GT(lost, 0);
   }
 }
 
@@ -233,8 +269,8 @@ TEST(Engine, KeptSequencesGiveWay) {
   for (const Request& request : requests(9, loaded.weights.config.text.n_vocab, 80)) {
     Request keeping = request;
     keeping.keep_cache = true;
-    const Answer answer = run(engine, keeping);
-    EXPECT_TRUE(answer.finish && *answer.finish != FinishReason::kError);
+    Engine fresh = loaded.engine({.max_model_len = 96, .max_batch_rows = 16});
+    EXPECT_EQ(run(engine, keeping), run(fresh, request));
   }
 }
 
@@ -285,6 +321,20 @@ TEST(Engine, StopTokensEndAnAnswer) {
   EXPECT_EQ(run(ending, request), free);
   request.params.ignore_eos = false;
   EXPECT_EQ(run(ending, request), stopped);
+}
+
+// The bias makes token 5 certain at first; each use costs it 2, until others pass it.
+TEST(Engine, PenaltiesCountTheAnswer) {
+  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  Loaded loaded(models().front());
+  Engine engine = loaded.engine({.max_model_len = 128, .max_batch_rows = 16});
+  Request request{.prompt_ids = {7}, .params = {.temperature = 0, .max_new_tokens = 100, .ignore_eos = true}};
+  request.params.logit_bias = {{5, 100}};
+  EXPECT_EQ(run(engine, request).ids, std::vector<int>(100, 5));
+  request.params.frequency_penalty = 2;
+  const std::vector<int> ids = run(engine, request).ids;
+  EXPECT_EQ(ids.front(), 5);
+  EXPECT_LT(std::count(ids.begin(), ids.end(), 5), 90);
 }
 
 TEST(Engine, LimitsTheModelCannotServe) {

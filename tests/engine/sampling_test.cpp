@@ -153,6 +153,14 @@ TEST(Sampler, GreedyTakesTheLowestIdOfEquals) {
   EXPECT_EQ(sample({.temperature = 1, .top_k = 1}, {1, 3, 4, 2}, 0, 0).id, 2);
 }
 
+// From 1e-5, where sampling begins, to 0.01 a temperature is 0.01, which gives the second of these logits one in twenty.
+TEST(Sampler, TheLowestTemperature) {
+  int second = 0;
+  for (int position = 0; position < 400; ++position) second += sample({.temperature = 1e-4}, {0.03f, 0}, 3, position).id;
+  EXPECT_GT(second, 5);
+  EXPECT_LT(second, 50);
+}
+
 TEST(Sampler, PenaltiesAndBias) {
   const SamplingParams greedy{.temperature = 0};
   SamplingParams params = greedy;

@@ -105,5 +105,38 @@ TEST_F(SchedulerTest, AKeptSequenceIsContinuedAndGivesWay) {
   EXPECT_EQ(cache_->free_blocks(), 3);
 }
 
+TEST_F(SchedulerTest, TheLongestSharedBeginningIsContinued) {
+  make(4, 64, 96, 0);
+  const auto add_tokens = [&](RequestId id, int n_first, int n_second) {
+    std::vector<int> tokens(std::size_t(n_first), 5);
+    tokens.insert(tokens.end(), std::size_t(n_second), 6);
+    auto sequence = std::make_unique<Sequence>(Request{.prompt_ids = tokens, .keep_cache = true});
+    sequence->id = id;
+    sequence->max_length = tokens.size() + 1;
+    scheduler_->add(std::move(sequence));
+  };
+  add_tokens(1, 4, 8);
+  add_tokens(2, 20, 0);
+  add_tokens(3, 10, 8);
+  EXPECT_EQ(step(), "1x12 2x20 3x18");
+  add_tokens(4, 10, 20);
+  EXPECT_EQ(step(), "4x12");  // 18 of 30 are those of the third
+}
+
+TEST_F(SchedulerTest, AKeptSequenceWaitsForRoomWithItsRequest) {
+  make(3, 64, 96, 96);  // three blocks of 32
+  add(1, 20, 1, true);
+  EXPECT_EQ(step(), "1x20");
+  add(2, 20, 40, false, 5);  // the other two blocks
+  EXPECT_EQ(step(), "2x20");
+  add(3, 30, 30);  // continues the first, and needs a block more than that
+  EXPECT_EQ(step(), "2x1");
+  EXPECT_EQ(scheduler_->n_waiting(), 1u);
+  EXPECT_TRUE(scheduler_->discard(2));
+  EXPECT_EQ(step(), "3x10");
+  EXPECT_TRUE(scheduler_->discard(3));
+  EXPECT_EQ(cache_->free_blocks(), 3);
+}
+
 }  // namespace
 }  // namespace nibble::engine
