@@ -23,6 +23,7 @@ constexpr std::initializer_list<Command> kCommands = {
     {"inspect", "what a checkpoint holds, and what a token reads of it", cli::add_inspect},
     {"tokenize", "JSON lines of {\"text\"} to {\"ids\"}", cli::add_tokenize},
     {"detokenize", "JSON lines of {\"ids\"} to {\"text\"}", cli::add_detokenize},
+    {"run", "ask a model: one answer, or a conversation", cli::add_run},
     {"render", "JSON lines of {\"messages\"} to {\"rendered\"}", cli::add_render},
     {"generate", "token ids in, token ids out", cli::add_generate},
     {"logits", "write the logits of a prompt to a file", cli::add_logits},

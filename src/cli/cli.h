@@ -10,6 +10,7 @@ void add_quantize(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_detokenize(CLI::App& app);
+void add_run(CLI::App& app);
 void add_render(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_logits(CLI::App& app);
