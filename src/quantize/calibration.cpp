@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "chat/load.h"
 #include "tokenizer/tokenizer.h"
 
 namespace nibble::quantize {
@@ -34,10 +35,14 @@ constexpr std::array<std::string_view, 8> kTexts = {
     "takes more room when it freezes, so the same weight of ice is lighter than the water that it pushes aside.",
 };
 
-// Loads the tokenizer when the first text asks for it: a file of ids needs none.
+// Loads the tokenizer and the template when a sample first asks for them: a file of ids needs neither.
 class Encoder {
  public:
   explicit Encoder(std::string directory) : directory_(std::move(directory)) {}
+  std::vector<int> encode(const json::object& conversation) {
+    if (!template_) template_ = chat::load_chat_template(directory_);
+    return encode(template_->render(conversation));
+  }
   std::vector<int> encode(std::string_view text) {
     if (!tokenizer_) tokenizer_ = tokenizer::Tokenizer::load(directory_);
     std::vector<int> ids(tokenizer_->prefix().begin(), tokenizer_->prefix().end());
@@ -51,6 +56,7 @@ class Encoder {
  private:
   std::string directory_;
   std::optional<tokenizer::Tokenizer> tokenizer_;
+  std::optional<chat::ChatTemplate> template_;
 };
 
 std::vector<int> read_ids(const json::value& value, const std::string& where) {
@@ -85,6 +91,8 @@ std::vector<std::vector<int>> read_calibration(const std::string& path, const st
       samples.push_back(read_ids(*ids, where));
     } else if (text != nullptr && text->is_string()) {
       samples.push_back(encoder.encode(text->get_string()));
+    } else if (fields.find("messages") != nullptr) {
+      samples.push_back(encoder.encode(value.get_object()));
     } else {
       throw Error("{}: expected {{\"input_ids\": [...]}}, {{\"text\": \"...\"}} or {{\"messages\": [...]}}", where);
     }

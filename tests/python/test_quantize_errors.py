@@ -137,6 +137,7 @@ def test_wrong_words(nibble, model, tmp_path):
     ('{"input_ids": "x"}', '"input_ids": expected a list of token ids'),
     ('{"input_ids": [-1]}', '"input_ids": expected token ids, found -1'),
     ('{"input_ids": []}', "holds no token"),
+    ('{"messages": [{"role": "user", "content": "x"}]}', "chat template"),
     ('{"prompt": "x"}', "expected {\"input_ids\": [...]}"),
 ])
 def test_calibration_that_is_none(nibble, model, tmp_path, line, message):
