@@ -137,13 +137,18 @@ def test_wrong_words(nibble, model, tmp_path):
     ('{"input_ids": "x"}', '"input_ids": expected a list of token ids'),
     ('{"input_ids": [-1]}', '"input_ids": expected token ids, found -1'),
     ('{"input_ids": []}', "holds no token"),
-    ('{"messages": [{"role": "user", "content": "x"}]}', "chat template"),
     ('{"prompt": "x"}', "expected {\"input_ids\": [...]}"),
 ])
 def test_calibration_that_is_none(nibble, model, tmp_path, line, message):
     (tmp_path / "c.jsonl").write_text('{"input_ids": [2, 5, 9]}\n' + line + "\n")
     found = refused(nibble, model, tmp_path / "out", "--scheme", "NVFP4", "--calibration", tmp_path / "c.jsonl")
     assert found.startswith("DIR/c.jsonl: line 2: ") and message in found
+
+
+def test_calibration_by_conversations_needs_a_template(nibble, model, tmp_path):
+    (tmp_path / "c.jsonl").write_text('{"messages": [{"role": "user", "content": "x"}]}\n')
+    found = refused(nibble, model, tmp_path / "out", "--scheme", "NVFP4", "--calibration", tmp_path / "c.jsonl")
+    assert found.startswith("DIR/model: has no chat template")
 
 
 def test_calibration_outside_the_vocabulary(nibble, model, tmp_path):
