@@ -55,26 +55,38 @@ OutputDirectory::~OutputDirectory() {
 
 std::string OutputDirectory::file(const std::string& name) const { return temporary_ + "/" + name; }
 
+bool OutputDirectory::exchange() const {
+  return ::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0;
+}
+
 void OutputDirectory::commit() {
-  const fs::path target(path_);
+  const fs::path target(path_), parent = target.parent_path();
+  std::error_code ignored;
   sync_directory(temporary_);
-  std::string old;
   if (!fs::exists(target) || fs::is_empty(target)) {
     fs::remove(target);
     fs::rename(temporary_, target);
+    committed_ = true;
+    sync_directory(parent.string());
   } else if (!force_) {
     throw Error("{}: was filled by another program meanwhile; nothing was changed", path_);
-  } else if (::renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0) {
-    old = temporary_;  // at every moment one of the two whole outputs bears the name
-  } else {             // a file system that cannot exchange: for a moment neither does
-    old = (target.parent_path() / fmt::format(".{}.replaced-{}", target.filename().string(), ::getpid())).string();
+  } else if (exchange()) {  // at every moment one of the two whole outputs bears the name
+    try {
+      sync_directory(parent.string());
+    } catch (...) {
+      exchange();  // the earlier output stays
+      throw;
+    }
+    committed_ = true;
+    fs::remove_all(temporary_, ignored);
+  } else {  // a file system that cannot exchange: for a moment neither bears it
+    const std::string old = (parent / fmt::format(".{}.replaced-{}", target.filename().string(), ::getpid())).string();
     fs::rename(target, old);
     fs::rename(temporary_, target);
+    committed_ = true;
+    sync_directory(parent.string());
+    fs::remove_all(old, ignored);
   }
-  committed_ = true;
-  sync_directory(target.parent_path().string());
-  std::error_code ignored;
-  if (!old.empty()) fs::remove_all(old, ignored);
 }
 
 }  // namespace nibble

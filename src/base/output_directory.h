@@ -18,6 +18,8 @@ class OutputDirectory {
   void commit();
 
  private:
+  bool exchange() const;  // swaps the names of the two directories; false where the file system cannot
+
   std::string path_, temporary_;
   bool force_ = false, committed_ = false;
 };
