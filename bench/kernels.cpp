@@ -48,8 +48,7 @@ double typical_seconds(double budget, const Task& task) {
 // --- walls
 
 double read_bytes_per_second(ThreadTeam& team) {
-  constexpr std::size_t kPieces = 64,
-                        kPiece = std::size_t{1} << 20;  // u64s: 64 times 8 MiB, beyond any cache
+  constexpr std::size_t kPieces = 64, kPiece = std::size_t{1} << 20;  // u64s: 64 times 8 MiB, beyond any cache
   cpu::Memory memory(kPieces * kPiece * 8);
   std::memset(memory.data(), 1, memory.bytes());
   std::atomic<std::uint64_t> total{0};
@@ -87,8 +86,7 @@ constexpr int kPeakRounds = 1 << 16;
 [[gnu::target("avx512f,avx512bw,avx512bf16")]] double multiply_avx512(float* keep) {
   const __m512i pair = _mm512_set1_epi32(0x3f003f00);
   const auto a = reinterpret_cast<__m512bh>(pair);
-  __m512 c0 = _mm512_setzero_ps(), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0,
-         c9 = c0;
+  __m512 c0 = _mm512_setzero_ps(), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0;
   for (int i = 0; i < kPeakRounds; ++i) {
     c0 = _mm512_dpbf16_ps(c0, a, a), c1 = _mm512_dpbf16_ps(c1, a, a), c2 = _mm512_dpbf16_ps(c2, a, a);
     c3 = _mm512_dpbf16_ps(c3, a, a), c4 = _mm512_dpbf16_ps(c4, a, a), c5 = _mm512_dpbf16_ps(c5, a, a);
@@ -121,11 +119,8 @@ struct Shape {
   const char* what;
   int rows, cols;
 };
-constexpr Shape kShapes[] = {{"gate", 10240, 2560},
-                             {"down", 2560, 10240},
-                             {"q", 2048, 2560},
-                             {"q full", 4096, 2560},
-                             {"ple", 2560, 256}};
+constexpr Shape kShapes[] = {
+    {"gate", 10240, 2560}, {"down", 2560, 10240}, {"q", 2048, 2560}, {"q full", 4096, 2560}, {"ple", 2560, 256}};
 constexpr Shape kHead = {"head", 32768, 2560};
 constexpr Storage kStorages[] = {Storage::kBF16, Storage::kFP8, Storage::kNVFP4, Storage::kInt4};
 constexpr int kTokens[] = {1, 2, 4, 8, 32, 128};
@@ -139,8 +134,7 @@ MatrixSource source_of(const Shape& shape, Storage storage, const Bytes& bytes) 
   const auto reader = [](const std::vector<std::byte>& from) {
     return [&from](std::uint64_t offset, std::span<std::byte> out) {
       for (std::size_t done = 0; done < out.size();) {
-        const std::size_t at = (offset + done) % from.size(),
-                          n = std::min(from.size() - at, out.size() - done);
+        const std::size_t at = (offset + done) % from.size(), n = std::min(from.size() - at, out.size() - done);
         std::memcpy(out.data() + done, from.data() + at, n);
         done += n;
       }
@@ -175,8 +169,7 @@ struct Walls {
 };
 
 // Products with copies of a matrix in turn, so many that no cache holds them all: what a decode step sees.
-void bench_matmul(Device& device, const Shape& shape, Storage storage, std::size_t total_bytes,
-                  const Walls& walls) {
+void bench_matmul(Device& device, const Shape& shape, Storage storage, std::size_t total_bytes, const Walls& walls) {
   const Bytes bytes = random_bytes(storage);
   const MatrixSource source = source_of(shape, storage, bytes);
   std::vector<std::unique_ptr<Matrix>> copies;
@@ -188,14 +181,13 @@ void bench_matmul(Device& device, const Shape& shape, Storage storage, std::size
     const auto x = device.allocate(n_tokens, shape.cols), out = device.allocate(n_tokens, shape.rows);
     std::vector<float> values(std::size_t(n_tokens) * std::size_t(shape.cols), 0.5f);
     device.write(values, x->array());
-    const double seconds = typical_seconds(0.2, [&](int i) {
-      device.matmul(x->array(), *copies[std::size_t(i) % copies.size()], out->array());
-    });
+    const double seconds = typical_seconds(
+        0.2, [&](int i) { device.matmul(x->array(), *copies[std::size_t(i) % copies.size()], out->array()); });
     const double bytes_rate = double(copies[0]->bytes) / seconds;
     const double flop_rate = 2.0 * shape.rows * shape.cols * n_tokens / seconds;
-    fmt::print("{:<7} {:<7} {:>6} x {:<6} {:>4} {:>10.1f} {:>8.2f} {:>5.0f}% {:>9.1f} {:>5.0f}%{}\n",
-               shape.what, name_of(storage), shape.rows, shape.cols, n_tokens, seconds * 1e6,
-               bytes_rate * 1e-9, 100 * bytes_rate / walls.bytes_per_second, flop_rate * 1e-9,
+    fmt::print("{:<7} {:<7} {:>6} x {:<6} {:>4} {:>10.1f} {:>8.2f} {:>5.0f}% {:>9.1f} {:>5.0f}%{}\n", shape.what,
+               name_of(storage), shape.rows, shape.cols, n_tokens, seconds * 1e6, bytes_rate * 1e-9,
+               100 * bytes_rate / walls.bytes_per_second, flop_rate * 1e-9,
                walls.flop_per_second > 0 ? 100 * flop_rate / walls.flop_per_second : 0.0,
                n_tokens == 1 ? fmt::format("   load {:.2f} GB/s", loaded / load_seconds * 1e-9) : "");
     std::fflush(stdout);
@@ -238,9 +230,7 @@ void bench_small_ops(Device& device) {
   print_op("rope of q, position as before", 40, time([&](int) {
              device.rope(q->array(), kHeadDim, {&position, 1}, frequencies);
            }));
-  print_op("rope of k", 24, time([&](int) {
-             device.rope(k->array(), kHeadDim, {&position, 1}, frequencies);
-           }));
+  print_op("rope of k", 24, time([&](int) { device.rope(k->array(), kHeadDim, {&position, 1}, frequencies); }));
   print_op("gelu_multiply [10240]", 42,
            time([&](int) { device.gelu_multiply(gate->array(), up->array(), gate->array()); }));
   print_op("scale [2560]", 42, time([&](int) { device.scale(x->array(), 1.0f); }));
@@ -250,19 +240,16 @@ void bench_small_ops(Device& device) {
     const auto cache = device.allocate_kv(n_positions, 2, kHeadDim);
     std::vector<int> blocks;
     for (int b = 0; b < n_blocks; ++b) blocks.push_back(b);
-    for (int slot = 0; slot < n_positions; ++slot)
-      device.store_kv(k->array(), v->array(), {&slot, 1}, *cache);
+    for (int slot = 0; slot < n_positions; ++slot) device.store_kv(k->array(), v->array(), {&slot, 1}, *cache);
     const AttentionRow row = {0, n_positions - 1, blocks.data(), n_blocks};
-    print_op(fmt::format("attention, 8 heads, {} positions", n_positions).c_str(),
-             n_positions == 512 ? 35 : 7, time([&](int) {
+    print_op(fmt::format("attention, 8 heads, {} positions", n_positions).c_str(), n_positions == 512 ? 35 : 7,
+             time([&](int) {
                device.attention(q->array(), *cache, {&row, 1}, q->array());
              }));
   }
   int slot = 0;
   const auto cache = device.allocate_kv(32, 2, kHeadDim);
-  print_op("store_kv [2 x 256]", 24, time([&](int) {
-             device.store_kv(k->array(), v->array(), {&slot, 1}, *cache);
-           }));
+  print_op("store_kv [2 x 256]", 24, time([&](int) { device.store_kv(k->array(), v->array(), {&slot, 1}, *cache); }));
 }
 
 void bench_wake(ThreadTeam& team) {
@@ -276,8 +263,8 @@ void bench_wake(ThreadTeam& team) {
       times.push_back(seconds_of([&] { team.run([](int) {}); }));
     }
     std::sort(times.begin(), times.end());
-    fmt::print("an empty loop on {} threads, {:>4} us after the last: median {:.2f} us, 99 % {:.2f} us\n",
-               team.size(), pause_us, times[times.size() / 2] * 1e6, times[times.size() * 99 / 100] * 1e6);
+    fmt::print("an empty loop on {} threads, {:>4} us after the last: median {:.2f} us, 99 % {:.2f} us\n", team.size(),
+               pause_us, times[times.size() / 2] * 1e6, times[times.size() * 99 / 100] * 1e6);
   }
 }
 
@@ -287,13 +274,13 @@ void bench(int n_threads, std::size_t total_bytes, std::string_view only) {
   {
     ThreadTeam team(n_threads > 0 ? n_threads : available_cpus());
     walls = {read_bytes_per_second(team), flop_per_second(team, cpu::select_kernels().name)};
-    fmt::print("{}\nread {:.1f} GB/s, multiply {:.1f} GFLOP/s\n", device->describe(),
-               walls.bytes_per_second * 1e-9, walls.flop_per_second * 1e-9);
+    fmt::print("{}\nread {:.1f} GB/s, multiply {:.1f} GFLOP/s\n", device->describe(), walls.bytes_per_second * 1e-9,
+               walls.flop_per_second * 1e-9);
     bench_wake(team);
   }
   bench_small_ops(*device);
-  fmt::print("\n{:<7} {:<7} {:>6}   {:<6} {:>4} {:>10} {:>8} {:>6} {:>9} {:>6}\n", "matrix", "storage",
-             "rows", "cols", "n", "us", "GB/s", "read", "GFLOP/s", "peak");
+  fmt::print("\n{:<7} {:<7} {:>6}   {:<6} {:>4} {:>10} {:>8} {:>6} {:>9} {:>6}\n", "matrix", "storage", "rows", "cols",
+             "n", "us", "GB/s", "read", "GFLOP/s", "peak");
   for (const Storage storage : kStorages)
     for (const Shape& shape : kShapes)
       if (only.empty() || only == shape.what) bench_matmul(*device, shape, storage, total_bytes, walls);

@@ -88,9 +88,10 @@ void measure(const Options& options, int n_threads) {
   const double gigabytes = double(bytes) / 1e9;
   const auto print = [&](const char* what, const std::vector<double>& times) {
     const auto [fastest, slowest] = std::minmax_element(times.begin(), times.end());
-    fmt::print("{:<12} {} thread{} {:7.2f} s ({:.2f} to {:.2f})  {:6.2f} GB/s  {:6.2f} GB/s a thread  {:4.0f} % of the copy\n",
-               what, n_threads, n_threads == 1 ? " " : "s", median(times), *fastest, *slowest, gigabytes / median(times),
-               gigabytes / median(times) / n_threads, 100 * median(copy_seconds) / median(times));
+    fmt::print(
+        "{:<12} {} thread{} {:7.2f} s ({:.2f} to {:.2f})  {:6.2f} GB/s  {:6.2f} GB/s a thread  {:4.0f} % of the copy\n",
+        what, n_threads, n_threads == 1 ? " " : "s", median(times), *fastest, *slowest, gigabytes / median(times),
+        gigabytes / median(times) / n_threads, 100 * median(copy_seconds) / median(times));
   };
   print("copy", copy_seconds);
   for (std::size_t i = 0; i < std::size(schemes); ++i) print(quantize::name_of(schemes[i]).c_str(), seconds[i]);
@@ -103,7 +104,9 @@ int main(int argc, char** argv) {
   Options options;
   app.add_option("model", options.model, "directory of a BF16 checkpoint")->capture_default_str();
   app.add_option("--work", options.work, "directory to write in")->capture_default_str();
-  app.add_option("--rounds", options.rounds, "medians are over this many")->capture_default_str()->check(CLI::Range(1, 99));
+  app.add_option("--rounds", options.rounds, "medians are over this many")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 99));
   CLI11_PARSE(app, argc, argv);
   spdlog::set_level(spdlog::level::off);
   fs::create_directories(options.work);

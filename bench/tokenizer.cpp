@@ -45,7 +45,8 @@ void measure(const Tokenizer& tokenizer, const std::string& name, const std::str
 
 // Tokens of the vocabulary that `wanted` takes, drawn with a frequency that falls as one over their place in it, as
 // words do. The order of ids is the order of frequency.
-std::string drawn_text(const Tokenizer& tokenizer, std::size_t size, const std::function<bool(std::string_view)>& wanted) {
+std::string drawn_text(const Tokenizer& tokenizer, std::size_t size,
+                       const std::function<bool(std::string_view)>& wanted) {
   std::vector<std::string> tokens;
   for (int id = 0; id < tokenizer.n_vocab(); ++id)
     if (!tokenizer.is_special(id) && wanted(tokenizer.bytes_of(id))) tokens.push_back(tokenizer.bytes_of(id));
@@ -121,8 +122,7 @@ int main(int argc, char** argv) {
     std::printf("load: %.0f ms for %.1f MB, %d tokens\n", load * 1e3, double(json.size()) / 1e6, tokenizer.n_vocab());
     const double memcpy_speed = memcpy_mb_per_second();
     std::printf("memcpy: %.0f MB/s\n\n", memcpy_speed);
-    for (int i = 2; i < argc; ++i)
-      measure(tokenizer, argv[i], nibble::read_text_file(argv[i], 1u << 30), memcpy_speed);
+    for (int i = 2; i < argc; ++i) measure(tokenizer, argv[i], nibble::read_text_file(argv[i], 1u << 30), memcpy_speed);
     constexpr std::size_t kBytes = 8000000;
     measure(tokenizer, "drawn English words", drawn_text(tokenizer, kBytes, is_english_word), memcpy_speed);
     measure(tokenizer, "drawn Chinese", drawn_text(tokenizer, kBytes, is_chinese), memcpy_speed);

@@ -6,9 +6,9 @@
 
 namespace nibble {
 
-inline void check(bool condition, const char* why, const char* file = __builtin_FILE(),
-                  int line = __builtin_LINE()) {
-  if (condition) [[likely]] return;
+inline void check(bool condition, const char* why, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  if (condition) [[likely]]
+    return;
   std::fprintf(stderr, "%s:%d: internal error: %s\n", file, line, why);
   std::abort();
 }

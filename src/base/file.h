@@ -43,7 +43,7 @@ class OutputFile {
   const std::string& path() const { return path_; }
   void write(std::span<const std::byte> bytes);
   void write_at(std::uint64_t offset, std::span<const std::byte> bytes);  // from any thread
-  void close();                                                          // fsync, then close
+  void close();                                                           // fsync, then close
 
  private:
   OutputFile(std::string path, int descriptor);

@@ -39,8 +39,9 @@ void Progress::show(double seconds, std::uint64_t done) {
                                        rate > 0 ? double(total_ - done) / rate : 0.0);
   if (terminal_) {
     const int filled = int(fraction * kBarWidth);
-    std::fputs(fmt::format("\r{} [{:<{}}] {}\033[K", label_, std::string(std::size_t(filled), '#'), kBarWidth, text).c_str(),
-               stderr);
+    std::fputs(
+        fmt::format("\r{} [{:<{}}] {}\033[K", label_, std::string(std::size_t(filled), '#'), kBarWidth, text).c_str(),
+        stderr);
   } else {
     std::fputs(fmt::format("{}: {}\n", label_, text).c_str(), stderr);
   }

@@ -12,7 +12,7 @@ namespace nibble {
 class Progress {
  public:
   Progress(std::string label, std::uint64_t total_bytes);
-  ~Progress();  // ends the bar's line
+  ~Progress();                    // ends the bar's line
   void add(std::uint64_t bytes);  // from any thread
 
  private:

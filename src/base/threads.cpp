@@ -51,12 +51,10 @@ void ThreadTeam::run(FunctionRef<void(int)> task) {
   wake(generation_);
   task(0);
   while (const std::uint32_t left = running_.load())
-    wait_while(running_, left,
-               [&](double us) { return us < (not_started_.load() > 0 ? kStartUs : kSpinUs); });
+    wait_while(running_, left, [&](double us) { return us < (not_started_.load() > 0 ? kStartUs : kSpinUs); });
 }
 
-void ThreadTeam::parallel_for(std::size_t n, std::size_t grain,
-                              FunctionRef<void(std::size_t, std::size_t)> task) {
+void ThreadTeam::parallel_for(std::size_t n, std::size_t grain, FunctionRef<void(std::size_t, std::size_t)> task) {
   const std::size_t pieces = (n + grain - 1) / grain;
   const std::size_t threads = std::size_t(size());
   run([&](int thread) {
@@ -70,8 +68,7 @@ void ThreadTeam::work(int thread) {
   for (std::uint32_t seen = 0;; ++seen) {
     // On a busy machine both may have been given one CPU: then spinning only keeps the caller off it.
     while (generation_.load() == seen)
-      wait_while(generation_, seen,
-                 [&](double us) { return us < kSpinUs && sched_getcpu() != caller_cpu_.load(); });
+      wait_while(generation_, seen, [&](double us) { return us < kSpinUs && sched_getcpu() != caller_cpu_.load(); });
     if (stopping_) return;
     --not_started_;
     (*task_)(thread);
@@ -99,8 +96,7 @@ void ThreadTeam::wait_while(std::atomic<std::uint32_t>& value, std::uint32_t is,
 }
 
 void ThreadTeam::wake(std::atomic<std::uint32_t>& value) {
-  if (n_sleeping_.load() > 0)
-    ::syscall(SYS_futex, &value, FUTEX_WAKE_PRIVATE, workers_.size(), nullptr, nullptr, 0);
+  if (n_sleeping_.load() > 0) ::syscall(SYS_futex, &value, FUTEX_WAKE_PRIVATE, workers_.size(), nullptr, nullptr, 0);
 }
 
 }  // namespace nibble

@@ -84,7 +84,8 @@ Value Interpreter::item(const Value& object, const Value& key) {
   if (Value found = element(heap_, object, key); !found.is_missing()) return found;
   if (key.is_string() && !object.is(Kind::kNamespace)) {
     if (Value method = method_of(heap_, object, key.text().bytes); !method.is_missing()) return method;
-    if (is_unsafe_attribute(object.kind(), key.text().bytes)) return Value::undefined(Absence::kUnsafe, key, object.kind());
+    if (is_unsafe_attribute(object.kind(), key.text().bytes))
+      return Value::undefined(Absence::kUnsafe, key, object.kind());
     return Value::undefined(Absence::kAttribute, key, object.kind());
   }
   return Value::undefined(Absence::kElement, heap_.string(repr_for_message(key)), object.kind());

@@ -29,8 +29,8 @@ struct Loop : Object {
   Scope* scope = nullptr;  // around the loop
   Value items;             // a list or tuple
   std::size_t index = 0;
-  int level = 0;         // of a recursive loop
-  Value changed;         // what loop.changed() saw last: a tuple
+  int level = 0;  // of a recursive loop
+  Value changed;  // what loop.changed() saw last: a tuple
 };
 
 std::string describe_callable(const Value& value);  // in place of Python's repr, which tells addresses

@@ -112,7 +112,8 @@ Arguments Interpreter::evaluate_arguments(const ArgumentList* list) {
   }
   const auto add = [&](Value name, Value value) {
     for (const auto& given : arguments.named)
-      if (given.first.text().bytes == name.text().bytes) fail("two values for keyword argument '{}'", name.text().bytes);
+      if (given.first.text().bytes == name.text().bytes)
+        fail("two values for keyword argument '{}'", name.text().bytes);
     arguments.named.emplace_back(std::move(name), std::move(value));
   };
   for (const auto& [name, expr] : list->named) add(heap_.string(*name), evaluate(*expr));
@@ -140,9 +141,9 @@ Value Interpreter::evaluate_call(const Expr& expr, const Value* caller) {
 Value Interpreter::evaluate_filter(const Expr& expr, const Value* input) {
   const Nesting depth(depth_, heap_.budget().depth, "the template nests too deep");
   const Expr* operand = expr.operands[0].get();
-  const Value subject = operand == nullptr                                        ? *input
+  const Value subject = operand == nullptr                                       ? *input
                         : input != nullptr && operand->kind == ExprKind::kFilter ? evaluate_filter(*operand, input)
-                                                                                  : evaluate(*operand);
+                                                                                 : evaluate(*operand);
   Arguments arguments = evaluate_arguments(expr.arguments.get());
   line_ = expr.line;
   return apply(*expr.builtin, subject, std::move(arguments));

@@ -56,7 +56,8 @@ ExprPtr Parser::make(ExprKind kind, std::vector<ExprPtr> operands) {
   expr->line = now().line;
   for (const ExprPtr& operand : operands)
     if (operand != nullptr) expr->depth = std::max(expr->depth, operand->depth + 1);
-  if (expr->depth > kMaxExpressionDepth) fail(fmt::format("an expression nested deeper than {} levels", kMaxExpressionDepth));
+  if (expr->depth > kMaxExpressionDepth)
+    fail(fmt::format("an expression nested deeper than {} levels", kMaxExpressionDepth));
   expr->operands = std::move(operands);
   return expr;
 }
@@ -142,7 +143,8 @@ ExprPtr Parser::parse_compare() {
   std::vector<ExprPtr> operands = list_of(parse_sum());
   std::vector<Comparison> comparisons;
   while (true) {
-    const auto* sign = std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return at_operator(s.first); });
+    const auto* sign =
+        std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return at_operator(s.first); });
     if (sign != std::end(kSigns)) {
       advance();
       comparisons.push_back(sign->second);
@@ -181,13 +183,12 @@ ExprPtr Parser::parse_concat() {
 }
 
 ExprPtr Parser::parse_product() {
-  static constexpr std::pair<std::string_view, Operator> kSigns[] = {{"*", Operator::kMultiply},
-                                                                     {"/", Operator::kDivide},
-                                                                     {"//", Operator::kFloorDivide},
-                                                                     {"%", Operator::kModulo}};
+  static constexpr std::pair<std::string_view, Operator> kSigns[] = {
+      {"*", Operator::kMultiply}, {"/", Operator::kDivide}, {"//", Operator::kFloorDivide}, {"%", Operator::kModulo}};
   ExprPtr left = parse_power();
   while (true) {
-    const auto* sign = std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return at_operator(s.first); });
+    const auto* sign =
+        std::find_if(std::begin(kSigns), std::end(kSigns), [&](const auto& s) { return at_operator(s.first); });
     if (sign == std::end(kSigns)) return left;
     advance();
     left = make(ExprKind::kBinary, list_of(std::move(left), parse_power()));
@@ -350,7 +351,8 @@ std::unique_ptr<ArgumentList> Parser::parse_arguments(int& depth) {
   const auto read = [&] {
     ExprPtr argument = parse_expression();
     depth = std::max(depth, argument->depth + 1);
-    if (depth > kMaxExpressionDepth) fail(fmt::format("an expression nested deeper than {} levels", kMaxExpressionDepth));
+    if (depth > kMaxExpressionDepth)
+      fail(fmt::format("an expression nested deeper than {} levels", kMaxExpressionDepth));
     return argument;
   };
   for (bool first = true; !at_operator(")"); first = false) {

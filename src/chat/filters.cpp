@@ -23,7 +23,8 @@ Value look_up(Interpreter& i, const Value& item, const Value& attribute, const V
   Value value = item;
   for (const Value& part : split(i.heap(), attribute.text(), i.heap().string("."), -1)) {
     const std::string& name = part.text().bytes;
-    const bool number = !name.empty() && name.size() < 10 && std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool number = !name.empty() && name.size() < 10 &&
+                        std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
     value = i.item(value, number ? Value::integer(std::atoi(name.c_str())) : part);
     if (value.is_undefined() && !fallback.is_missing()) value = fallback;
   }
@@ -62,7 +63,8 @@ Value dictsort(Interpreter& i, const Value& value, Arguments& a) {
   if (by != "key" && by != "value") fail("dictsort: you can only sort by either \"key\" or \"value\"");
   std::vector<std::pair<Value, Value>> keyed;
   for (const auto& [key, item] : value.get<Dict>().entries)
-    keyed.emplace_back(without_case(i, by == "key" ? key : item, truth_or(a.positional[0], false)), i.heap().tuple({key, item}));
+    keyed.emplace_back(without_case(i, by == "key" ? key : item, truth_or(a.positional[0], false)),
+                       i.heap().tuple({key, item}));
   sort_by_key(i, keyed, truth_or(a.positional[2], false));
   Values sorted;
   for (auto& [key, item] : keyed) sorted.push_back(std::move(item));
@@ -100,7 +102,8 @@ Value extreme(Interpreter& i, const Value& value, Arguments& a) {
 Value sum(Interpreter& i, const Value& value, Arguments& a) {
   const Value items = i.items_of(value);
   Value total = a.positional[1].is_missing() ? Value::integer(0) : a.positional[1];
-  for (const Value& item : items.items()) total = binary(i.heap(), Operator::kAdd, total, look_up(i, item, a.positional[0]));
+  for (const Value& item : items.items())
+    total = binary(i.heap(), Operator::kAdd, total, look_up(i, item, a.positional[0]));
   return total;
 }
 
@@ -124,9 +127,12 @@ Value map(Interpreter& i, const Value& value, Arguments& a) {
   if (a.positional.empty()) {
     Value attribute, fallback;
     for (const auto& [name, given] : a.named) {
-      if (name.text().bytes == "attribute") attribute = given;
-      else if (name.text().bytes == "default") fallback = given;
-      else fail("map: unexpected keyword argument '{}'", name.text().bytes);
+      if (name.text().bytes == "attribute")
+        attribute = given;
+      else if (name.text().bytes == "default")
+        fallback = given;
+      else
+        fail("map: unexpected keyword argument '{}'", name.text().bytes);
     }
     if (attribute.is_missing()) fail("map requires a filter argument");
     for (const Value& item : items.items()) mapped.push_back(look_up(i, item, attribute, fallback));
@@ -338,7 +344,8 @@ Value title_filter(Interpreter& i, const Value& value, Arguments&) {
 
 const Builtin kFilters[] = {
     {"abs", "", absolute},
-    {"capitalize", "", [](Interpreter& i, const Value& v, Arguments&) { return capitalize(i.heap(), text_of(i, v).text()); }},
+    {"capitalize", "",
+     [](Interpreter& i, const Value& v, Arguments&) { return capitalize(i.heap(), text_of(i, v).text()); }},
     {"count", "", length},
     {"d", "default_value? boolean?", default_value},
     {"default", "default_value? boolean?", default_value},
@@ -371,7 +378,10 @@ const Builtin kFilters[] = {
     {"sum", "attribute? start?", sum},
     {"title", "", title_filter},
     {"tojson", "ensure_ascii? indent? separators? sort_keys?", to_json},
-    {"trim", "chars?", [](Interpreter& i, const Value& v, Arguments& a) { return strip(i.heap(), text_of(i, v), a.positional[0], Side::kBoth); }},
+    {"trim", "chars?",
+     [](Interpreter& i, const Value& v, Arguments& a) {
+       return strip(i.heap(), text_of(i, v), a.positional[0], Side::kBoth);
+     }},
     {"unique", "case_sensitive? attribute?", unique},
     {"upper", "", [](Interpreter& i, const Value& v, Arguments&) { return upper(i.heap(), text_of(i, v).text()); }},
 };

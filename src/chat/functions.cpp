@@ -69,7 +69,8 @@ Value make_range(Interpreter& interpreter, const Value&, Arguments& arguments) {
   if (!given[2].is_missing()) step = integer(given[2]);
   if (step == 0) fail("range() arg 3 must not be zero");
   const Int length = step > 0 ? (stop - start + step - 1) / step : (start - stop - step - 1) / -step;
-  if (length > kMaxRange) fail("range() of {} numbers: at most {} are allowed", print_integer(length), print_integer(kMaxRange));
+  if (length > kMaxRange)
+    fail("range() of {} numbers: at most {} are allowed", print_integer(length), print_integer(kMaxRange));
   Range* range = interpreter.heap().make<Range>();
   range->start = start;
   range->stop = stop;

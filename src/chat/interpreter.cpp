@@ -72,8 +72,7 @@ Text Interpreter::run(const json::object& data, const json::object& trusted) {
 
 void Interpreter::print(const Value& value) {
   append_str(*out_, value);
-  if (out_->size() > heap_.budget().output_bytes)
-    fail("the text is longer than {} bytes", heap_.budget().output_bytes);
+  if (out_->size() > heap_.budget().output_bytes) fail("the text is longer than {} bytes", heap_.budget().output_bytes);
 }
 
 Interpreter::Flow Interpreter::run_body(const Body& body) {
@@ -174,7 +173,8 @@ void Interpreter::assign(const Expr& target, const Value& value) {
     }
     case ExprKind::kAttribute: {
       const Value* owner = nullptr;
-      for (Scope* scope = scope_; scope != nullptr && owner == nullptr; scope = scope->parent) owner = scope->find(target.name);
+      for (Scope* scope = scope_; scope != nullptr && owner == nullptr; scope = scope->parent)
+        owner = scope->find(target.name);
       if (owner == nullptr || !owner->is(Kind::kNamespace)) fail("cannot assign attribute on non-namespace object");
       heap_.charge(0);
       return owner->get<Namespace>().set(target.value, value);
@@ -217,7 +217,9 @@ Value Interpreter::call_macro(const Macro& macro, Arguments arguments) {
     given[i] = true;
   }
   std::vector<std::pair<Value, Value>> extra;
-  for (auto& [key, value] : arguments.named) {
+  for (auto& argument : arguments.named) {
+    const Value& key = argument.first;
+    Value& value = argument.second;
     const auto parameter = std::find_if(code.parameters.begin(), code.parameters.end(),
                                         [&](Name name) { return *name == key.text().bytes; });
     if (parameter != code.parameters.end()) {
@@ -244,9 +246,8 @@ Value Interpreter::call_macro(const Macro& macro, Arguments arguments) {
   const std::size_t first_default = n - code.defaults.size();
   for (std::size_t i = 0; i < n; ++i) {
     if (given[i]) continue;
-    Value value = i >= first_default
-                      ? evaluate(*code.defaults[i - first_default])
-                      : heap_.hint(fmt::format("parameter '{}' was not provided", *code.parameters[i]));
+    Value value = i >= first_default ? evaluate(*code.defaults[i - first_default])
+                                     : heap_.hint(fmt::format("parameter '{}' was not provided", *code.parameters[i]));
     scope_->set(code.parameters[i], std::move(value));
   }
   const int line = line_;
@@ -256,8 +257,7 @@ Value Interpreter::call_macro(const Macro& macro, Arguments arguments) {
 }
 
 Value Interpreter::call_loop(const Loop& loop, const Arguments& arguments) {
-  if (!loop.statement->recursive)
-    fail("the loop must have the 'recursive' marker to be called recursively");
+  if (!loop.statement->recursive) fail("the loop must have the 'recursive' marker to be called recursively");
   if (arguments.positional.size() != 1 || !arguments.named.empty()) fail("loop() takes one argument");
   const Nesting calls(calls_, heap_.budget().calls, "a loop calls itself too deep");
   TextBuilder text(heap_);

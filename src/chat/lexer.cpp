@@ -272,9 +272,9 @@ class Lexer {
   }
 
   void read_operator(std::string& open) {
-    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*",
-                                                      "%",  "~",  "[",  "]",  "(",  ")",  "{", "}", ">", "<",
-                                                      "=",  ".",  ":",  "|",  ",",  ";"};
+    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
+                                                      "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                                      ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
     for (const std::string_view op : kOperators) {
       if (!starts(op)) continue;
       if (op == "(" || op == "[" || op == "{") {

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::uint64_t kMaxConfigBytes = 64u << 20;
 
-std::string path_in(const std::string& directory, std::string_view name) { return fmt::format("{}/{}", directory, name); }
+std::string path_in(const std::string& directory, std::string_view name) {
+  return fmt::format("{}/{}", directory, name);
+}
 
 // "bos_token": "<bos>", or {"content": "<bos>", ...} in older files.
 json::object read_special_tokens(const json::object& config) {
@@ -63,8 +65,8 @@ constexpr std::string_view kContinueMark = "CONTINUE_FINAL_MESSAGE_TAG ";
 
 // Puts the mark behind the text of the last message, where the rendering is to stop; returns that text.
 std::string mark_end(json::array& messages) {
-  json::value* content = messages.empty() || !messages.back().is_object() ? nullptr
-                                                                          : messages.back().get_object().if_contains("content");
+  json::value* content =
+      messages.empty() || !messages.back().is_object() ? nullptr : messages.back().get_object().if_contains("content");
   if (content != nullptr && content->is_array()) {
     json::array& parts = content->get_array();
     content = nullptr;
@@ -121,7 +123,8 @@ Text ChatTemplate::render_text(const json::object& request) const {
   if (const json::value* list = variables.if_contains("messages"); list == nullptr || !list->is_array())
     throw Error("\"messages\": expected a list of messages");
   for (const json::value& message : variables.at("messages").get_array()) {
-    if (!message.is_object()) throw Error("\"messages\": expected a list of objects, found {}", json::serialize(message).substr(0, 100));
+    if (!message.is_object())
+      throw Error("\"messages\": expected a list of objects, found {}", json::serialize(message).substr(0, 100));
     messages.emplace_back(prepared_message(message.get_object()));
   }
   const json::value* goes_on = variables.if_contains("continue_final_message");
@@ -147,9 +150,10 @@ ChatTemplate load_chat_template(const std::string& directory, const std::optiona
   }
   const json::string* text = find_template(config.get_object());
   if (text == nullptr)
-    throw Error("{}: has no chat template: neither chat_template.jinja nor \"chat_template\" in tokenizer_config.json; "
-                "give one with --chat-template FILE",
-                directory);
+    throw Error(
+        "{}: has no chat template: neither chat_template.jinja nor \"chat_template\" in tokenizer_config.json; "
+        "give one with --chat-template FILE",
+        directory);
   return {Template::parse(std::string(text->data(), text->size()), config_path + ": chat_template"), std::move(tokens)};
 }
 

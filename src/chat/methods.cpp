@@ -31,7 +31,8 @@ Value splitlines_method(Interpreter& i, const Value& self, Arguments& a) {
 template <bool at_end>
 Value affix_method(Interpreter& i, const Value& self, Arguments& a) {
   const auto matches = [&](const Value& affix) {
-    if (!affix.is_string()) fail("startswith and endswith need a string or a tuple of strings, found {}", type_name(affix));
+    if (!affix.is_string())
+      fail("startswith and endswith need a string or a tuple of strings, found {}", type_name(affix));
     i.heap().step();
     const std::string& text = self.text().bytes;
     return at_end ? text.ends_with(affix.text().bytes) : text.starts_with(affix.text().bytes);
@@ -46,7 +47,8 @@ std::int64_t find_in(Interpreter& i, const Value& self, const Arguments& a) {
   if (!a.positional[0].is_string()) fail("must be str, not {}", type_name(a.positional[0]));
   const std::string& text = self.text().bytes;
   i.heap().step(text.size() / 64);
-  const std::size_t found = from_right ? text.rfind(a.positional[0].text().bytes) : text.find(a.positional[0].text().bytes);
+  const std::size_t found =
+      from_right ? text.rfind(a.positional[0].text().bytes) : text.find(a.positional[0].text().bytes);
   if (found == std::string::npos) return -1;
   return std::int64_t(count_code_points(std::string_view(text).substr(0, found)));
 }
@@ -206,7 +208,8 @@ Value list_index(Interpreter& i, const Value& self, Arguments& a) {
   return Value::integer(found - self.items().begin());
 }
 
-const Builtin kListMethods[] = {{"copy", "", copy_method}, {"count", "value", list_count}, {"index", "value", list_index}};
+const Builtin kListMethods[] = {
+    {"copy", "", copy_method}, {"count", "value", list_count}, {"index", "value", list_index}};
 
 Value loop_cycle(Interpreter&, const Value& self, Arguments& a) {
   if (a.positional.empty()) fail("loop.cycle() needs a value");
@@ -245,11 +248,14 @@ const Builtin* find_method(Kind kind, std::string_view name) {
 
 bool is_unsafe_attribute(Kind kind, std::string_view name) {
   static constexpr std::string_view kOfDicts[] = {"clear", "fromkeys", "pop", "popitem", "setdefault", "update"};
-  static constexpr std::string_view kOfLists[] = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"};
-  static constexpr std::string_view kOfStrings[] = {"casefold", "center", "encode", "expandtabs", "format", "format_map",
-                                                    "isascii", "isidentifier", "isprintable", "istitle", "ljust",
-                                                    "maketrans", "rjust", "swapcase", "translate", "zfill"};
-  const auto among = [&](const auto& names) { return std::find(std::begin(names), std::end(names), name) != std::end(names); };
+  static constexpr std::string_view kOfLists[] = {"append", "clear",  "extend",  "insert",
+                                                  "pop",    "remove", "reverse", "sort"};
+  static constexpr std::string_view kOfStrings[] = {
+      "casefold",    "center",  "encode", "expandtabs", "format", "format_map", "isascii",   "isidentifier",
+      "isprintable", "istitle", "ljust",  "maketrans",  "rjust",  "swapcase",   "translate", "zfill"};
+  const auto among = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
   if (name.starts_with("__")) return true;
   return (kind == Kind::kDict && among(kOfDicts)) || (kind == Kind::kList && among(kOfLists)) ||
          (kind == Kind::kString && among(kOfStrings));

@@ -108,8 +108,10 @@ Value binary(Heap& heap, Operator op, const Value& a, const Value& b) {
     items.insert(items.end(), b.items().begin(), b.items().end());
     return heap.sequence(a.kind(), std::move(items));
   }
-  if (op == Operator::kMultiply && b.is_integer() && (a.is_string() || is_sequence(a))) return repeat(heap, a, b.as_integer());
-  if (op == Operator::kMultiply && a.is_integer() && (b.is_string() || is_sequence(b))) return repeat(heap, b, a.as_integer());
+  if (op == Operator::kMultiply && b.is_integer() && (a.is_string() || is_sequence(a)))
+    return repeat(heap, a, b.as_integer());
+  if (op == Operator::kMultiply && a.is_integer() && (b.is_string() || is_sequence(b)))
+    return repeat(heap, b, a.as_integer());
   if (op == Operator::kModulo && a.is_string()) fail("formatting with '%' is not supported: use '~'");
   fail_operands(kSigns[std::size_t(op)], a, b);
 }
@@ -166,7 +168,8 @@ bool contains(Heap& heap, const Value& container, const Value& item) {
       if (view.part == DictView::Part::kKeys) return view.dict.get<Dict>().find(item) != nullptr;
       heap.step(entries.size());
       for (const auto& [key, value] : entries) {
-        if (view.part == DictView::Part::kValues ? equals(value, item) : equals(heap.tuple({key, value}), item)) return true;
+        if (view.part == DictView::Part::kValues ? equals(value, item) : equals(heap.tuple({key, value}), item))
+          return true;
       }
       return false;
     }

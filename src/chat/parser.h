@@ -67,7 +67,9 @@ class Parser {
   bool accept_name(std::string_view name);
   void expect(std::string_view op);
   std::string take_name();
-  void advance() { if (now().kind != TokenKind::kEnd) ++at_; }
+  void advance() {
+    if (now().kind != TokenKind::kEnd) ++at_;
+  }
   [[noreturn]] void fail(const std::string& message) const { fail_at(program_.source, now().line, message); }
   [[noreturn]] void fail_expected(std::string_view what) const;
 

@@ -34,8 +34,7 @@ void append_escape(TextBuilder& out, char32_t c, bool data) {
 }
 
 void append_quoted(TextBuilder& out, const Text& text) {
-  const bool use_double =
-      text.bytes.find('\'') != std::string::npos && text.bytes.find('"') == std::string::npos;
+  const bool use_double = text.bytes.find('\'') != std::string::npos && text.bytes.find('"') == std::string::npos;
   const char quote = use_double ? '"' : '\'';
   out.append(std::string_view(&quote, 1));
   std::size_t run = 0;
@@ -224,10 +223,14 @@ std::string json_number(const Value& value) {
 void append_json_key(TextBuilder& out, const Value& key, bool ensure_ascii) {
   if (key.is_string()) return append_json_string(out, key.text(), ensure_ascii);
   std::string text;
-  if (key.is_none()) text = "null";
-  else if (key.is(Kind::kBool)) text = key.as_bool() ? "true" : "false";
-  else if (key.is_number()) text = json_number(key);
-  else fail("keys must be str, int, float, bool or None, not {}", type_name(key));
+  if (key.is_none())
+    text = "null";
+  else if (key.is(Kind::kBool))
+    text = key.as_bool() ? "true" : "false";
+  else if (key.is_number())
+    text = json_number(key);
+  else
+    fail("keys must be str, int, float, bool or None, not {}", type_name(key));
   out.append("\"" + text + "\"");
 }
 
@@ -282,8 +285,6 @@ void append_json_at(TextBuilder& out, const Value& value, const JsonStyle& style
 
 }  // namespace
 
-void append_json(TextBuilder& out, const Value& value, const JsonStyle& style) {
-  append_json_at(out, value, style, 0);
-}
+void append_json(TextBuilder& out, const Value& value, const JsonStyle& style) { append_json_at(out, value, style, 0); }
 
 }  // namespace nibble::chat

@@ -13,7 +13,7 @@ std::string print_float(double value);  // Python's repr: the shortest text that
 
 void append_str(TextBuilder& out, const Value& value);
 void append_repr(TextBuilder& out, const Value& value);
-Value to_str(Heap& heap, const Value& value);  // a string stays itself
+Value to_str(Heap& heap, const Value& value);      // a string stays itself
 std::string repr_for_message(const Value& value);  // cut to a readable length
 
 struct JsonStyle {

@@ -88,7 +88,9 @@ const Builtin kTests[] = {
     {"le", "other", compared<Comparison::kLessEqual>},
     {"lessthan", "other", compared<Comparison::kLess>},
     {"lower", "",
-     [](Interpreter&, const Value& v, Arguments&) { return truth(all_cased(v, CharClass::kLower, CharClass::kUpper)); }},
+     [](Interpreter&, const Value& v, Arguments&) {
+       return truth(all_cased(v, CharClass::kLower, CharClass::kUpper));
+     }},
     {"lt", "other", compared<Comparison::kLess>},
     {"mapping", "", [](Interpreter&, const Value& v, Arguments&) { return truth(v.is(Kind::kDict)); }},
     {"ne", "other", compared<Comparison::kNotEqual>},
@@ -99,17 +101,22 @@ const Builtin kTests[] = {
     {"sequence", "", [](Interpreter&, const Value& v, Arguments&) { return truth(is_sequence(v)); }},
     {"string", "", [](Interpreter&, const Value& v, Arguments&) { return truth(v.is_string()); }},
     {"test", "",
-     [](Interpreter&, const Value& v, Arguments&) { return truth(v.is_string() && find_test(v.text().bytes) != nullptr); }},
+     [](Interpreter&, const Value& v, Arguments&) {
+       return truth(v.is_string() && find_test(v.text().bytes) != nullptr);
+     }},
     {"true", "", [](Interpreter&, const Value& v, Arguments&) { return truth(v.is(Kind::kBool) && v.as_bool()); }},
     {"undefined", "", [](Interpreter&, const Value& v, Arguments&) { return truth(v.is_undefined()); }},
     {"upper", "",
-     [](Interpreter&, const Value& v, Arguments&) { return truth(all_cased(v, CharClass::kUpper, CharClass::kLower)); }},
+     [](Interpreter&, const Value& v, Arguments&) {
+       return truth(all_cased(v, CharClass::kUpper, CharClass::kLower));
+     }},
 };
 
 }  // namespace
 
 const Builtin* find_test(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kTests), std::end(kTests), [&](const Builtin& b) { return b.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kTests), std::end(kTests), [&](const Builtin& b) { return b.name == name; });
   return found == std::end(kTests) ? nullptr : found;
 }
 

@@ -57,8 +57,8 @@ std::size_t encode_utf8(char32_t c, char (&out)[4]) {
 }
 
 std::size_t count_code_points(std::string_view text) {
-  return std::size_t(std::count_if(text.begin(), text.end(),
-                                   [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return std::size_t(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::size_t byte_of_code_point(std::string_view text, std::size_t index) {

@@ -10,7 +10,7 @@ namespace nibble::chat {
 // Reads the code point at `at` and moves behind it. The text is valid UTF-8 (checked where text comes in).
 char32_t next_code_point(std::string_view text, std::size_t& at);
 std::size_t previous_boundary(std::string_view text, std::size_t at);  // start of the character that ends at `at`
-std::size_t encode_utf8(char32_t c, char (&out)[4]);                    // bytes used
+std::size_t encode_utf8(char32_t c, char (&out)[4]);                   // bytes used
 std::size_t count_code_points(std::string_view text);
 // The byte where code point number `index` starts; the size of the text if there are not that many.
 std::size_t byte_of_code_point(std::string_view text, std::size_t index);

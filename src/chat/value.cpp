@@ -185,9 +185,10 @@ const Value* Namespace::find(std::string_view name) const {
 
 void Namespace::set(const Value& name, Value value) {
   if (name.text().bytes.starts_with('_'))
-    fail("Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. Please rename "
-         "the attribute.",
-         name.text().bytes);
+    fail(
+        "Chat templates cannot store underscore-prefixed attributes on a namespace, but got '{}'. Please rename "
+        "the attribute.",
+        name.text().bytes);
   for (auto& [key, old] : attributes) {
     if (key.text().bytes == name.text().bytes) {
       old = std::move(value);
@@ -235,14 +236,16 @@ std::string_view type_name(const Value& value) {
 std::string absence_message(const Value& undefined) {
   const std::string name =
       undefined.object() == nullptr ? std::string("?") : static_cast<String*>(undefined.object())->text.bytes;
-  const std::string of = undefined.absent_from() == Kind::kNone ? std::string("None")
-                                                                : fmt::format("{} object", type_name(undefined.absent_from()));
+  const std::string of = undefined.absent_from() == Kind::kNone
+                             ? std::string("None")
+                             : fmt::format("{} object", type_name(undefined.absent_from()));
   switch (undefined.absence()) {
     case Absence::kName: return fmt::format("'{}' is undefined", name);
     case Absence::kAttribute: return fmt::format("'{}' has no attribute '{}'", of, name);
     case Absence::kElement: return fmt::format("{} has no element {}", of, name);
     case Absence::kUnsafe:
-      return fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(undefined.absent_from()));
+      return fmt::format("access to attribute '{}' of '{}' object is unsafe.", name,
+                         type_name(undefined.absent_from()));
     case Absence::kHint: return name;
   }
   return name;

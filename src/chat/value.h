@@ -149,7 +149,7 @@ class Value {
   T& get() const {
     return *static_cast<T*>(object_);
   }
-  const Text& text() const;                // of a string
+  const Text& text() const;                 // of a string
   const std::vector<Value>& items() const;  // of a list or tuple
 
  private:
@@ -238,8 +238,7 @@ class Heap {
   }
   void charge(std::size_t bytes) {
     step(bytes / 64);
-    if (bytes > budget_.memory_bytes - live_bytes_)
-      fail("needs more than {} bytes of memory", budget_.memory_bytes);
+    if (bytes > budget_.memory_bytes - live_bytes_) fail("needs more than {} bytes of memory", budget_.memory_bytes);
     live_bytes_ += bytes;
   }
   void release(std::size_t bytes) { live_bytes_ -= bytes; }

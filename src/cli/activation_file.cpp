@@ -42,8 +42,8 @@ void ActivationFile::begin() {
     tensors.push_back(std::move(tensor));
   }
   const std::string partial = path_ + ".partial-" + std::to_string(getpid());
-  writer_ = std::make_unique<format::SafetensorsWriter>(
-      format::SafetensorsWriter::create(partial, std::move(tensors), {}));
+  writer_ =
+      std::make_unique<format::SafetensorsWriter>(format::SafetensorsWriter::create(partial, std::move(tensors), {}));
   partial_ = partial;
   for (const auto& [first_token, piece] : held_) write(first_token, piece);
   held_.clear();
@@ -60,7 +60,8 @@ void ActivationFile::write(int first_token, const Piece& piece) {
     return;
   }
   for (std::uint64_t row = 0; row < n; ++row)
-    writer_->write(tensor, ((std::uint64_t(first_token) + row) * columns + std::uint64_t(piece.first_column)) * sizeof(float),
+    writer_->write(tensor,
+                   ((std::uint64_t(first_token) + row) * columns + std::uint64_t(piece.first_column)) * sizeof(float),
                    bytes.subspan(row * width * sizeof(float), width * sizeof(float)));
 }
 

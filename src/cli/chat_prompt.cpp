@@ -67,9 +67,8 @@ ChatPrompt::ChatPrompt(const std::string& model_directory, const Options& option
       encoder_(tokenizer) {}
 
 std::vector<int> ChatPrompt::ids(const json::array& messages) const {
-  return encoder_.encode(template_.render_text({{"messages", messages},
-                                                {"add_generation_prompt", true},
-                                                {"enable_thinking", enable_thinking_}}));
+  return encoder_.encode(template_.render_text(
+      {{"messages", messages}, {"add_generation_prompt", true}, {"enable_thinking", enable_thinking_}}));
 }
 
 }  // namespace nibble::cli

@@ -49,10 +49,10 @@ struct ChatSession::State {
         max_model_len(context_length(options.model, config.text, kDefaultContext)),
         tokenizer(tokenizer::Tokenizer::load(options.model.directory)) {
     if (!options.raw)
-      prompt.emplace(options.model.directory,
-                     ChatPrompt::Options{.template_file = options.chat_template,
-                                         .enable_thinking = options.enable_thinking},
-                     tokenizer);
+      prompt.emplace(
+          options.model.directory,
+          ChatPrompt::Options{.template_file = options.chat_template, .enable_thinking = options.enable_thinking},
+          tokenizer);
     set_system(options.system);
     weights = load_weights(options.model, *device);
     engine.emplace(*device, weights, generation.eos_token_ids,
@@ -107,7 +107,8 @@ std::string ChatSession::describe() const {
                      double(state_->engine->kv_bytes()) / 1e6);
 }
 
-AnswerStats ChatSession::answer(const std::string& user_text, const OnText& on_text, const std::function<bool()>& stop) {
+AnswerStats ChatSession::answer(const std::string& user_text, const OnText& on_text,
+                                const std::function<bool()>& stop) {
   State& state = *state_;
   const Clock::time_point start = Clock::now();
   check_utf8("the prompt", user_text);

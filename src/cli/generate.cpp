@@ -21,9 +21,7 @@ struct Options {
 
 constexpr int kBatchRows = 128;
 
-json::object logprob_json(const engine::TokenLogprob& token) {
-  return {{"id", token.id}, {"logprob", token.logprob}};
-}
+json::object logprob_json(const engine::TokenLogprob& token) { return {{"id", token.id}, {"logprob", token.logprob}}; }
 
 json::object logprobs_json(const engine::SampledToken& token) {
   json::object all = logprob_json({token.id, *token.logprob});

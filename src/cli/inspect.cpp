@@ -43,9 +43,7 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, value < 9.9995 ? 3 : value < 99.995 ? 2 : 1, unit);
 }
 
-double percent(std::uint64_t part, std::uint64_t whole) {
-  return whole ? 100.0 * double(part) / double(whole) : 0;
-}
+double percent(std::uint64_t part, std::uint64_t whole) { return whole ? 100.0 * double(part) / double(whole) : 0; }
 
 double tokens_per_second(const FormatFootprint& format, double bandwidth) {
   return bandwidth * 1e9 / double(format.total().per_token);
@@ -54,14 +52,10 @@ double tokens_per_second(const FormatFootprint& format, double bandwidth) {
 std::string label(Component component, const TextConfig& text) {
   switch (component) {
     case Component::kPleTable:
-    case Component::kEmbedding:
-      return fmt::format("{}, one row", model::name_of(component));
-    case Component::kHead:
-      return text.tied_head ? "head (the embedding, BF16)" : "head (BF16)";
-    case Component::kExperts:
-      return fmt::format("experts, {} of {}, and router", text.n_experts_used, text.n_experts);
-    default:
-      return model::name_of(component);
+    case Component::kEmbedding: return fmt::format("{}, one row", model::name_of(component));
+    case Component::kHead: return text.tied_head ? "head (the embedding, BF16)" : "head (BF16)";
+    case Component::kExperts: return fmt::format("experts, {} of {}, and router", text.n_experts_used, text.n_experts);
+    default: return model::name_of(component);
   }
 }
 
@@ -72,8 +66,7 @@ void print_row(const std::string& name, const std::vector<std::string>& cells) {
 }
 
 // One line a component that has such bytes in any format, and their sum.
-void print_block(const Footprint& footprint, const char* title, std::uint64_t Bytes::*field,
-                 const TextConfig* labels) {
+void print_block(const Footprint& footprint, const char* title, std::uint64_t Bytes::*field, const TextConfig* labels) {
   std::vector<std::string> cells;
   for (const FormatFootprint& format : footprint.formats) cells.push_back(format.format);
   std::printf("\n");
@@ -126,22 +119,21 @@ void print_notes(const Footprint& footprint, const TextConfig& text, double band
         percent(ple.stored, stored.total().stored), size_text(ple.stored),
         percent(ple.per_token, stored.total().per_token), ple.per_token));
   }
-  print_wrapped(fmt::format(
-      "Head: every row is read for every token, {}. It stays BF16, which keeps logits exact, and so is "
-      "{:.1f} % of the reads in {} ({:.1f} % in {}).",
-      size_text(head.per_token), percent(head.per_token, per_token), served.format,
-      percent(head.per_token, stored.total().per_token), stored.format));
+  print_wrapped(
+      fmt::format("Head: every row is read for every token, {}. It stays BF16, which keeps logits exact, and so is "
+                  "{:.1f} % of the reads in {} ({:.1f} % in {}).",
+                  size_text(head.per_token), percent(head.per_token, per_token), served.format,
+                  percent(head.per_token, stored.total().per_token), stored.format));
   if (text.n_experts > 0)
-    print_wrapped(fmt::format("Experts: a token reads {} of {}, {} of the {} that are held.",
-                              text.n_experts_used, text.n_experts, size_text(experts.per_token),
-                              size_text(experts.resident)));
-  print_wrapped(fmt::format(
-      "Keys and values in BF16 are read as well: {} for each position of context in full layers (of which "
-      "{} are kept, layers share), at most {} in sliding ones.",
-      size_text(footprint.kv_read), size_text(footprint.kv_kept), size_text(footprint.kv_window)));
-  print_wrapped(fmt::format(
-      "Tokens/s is bandwidth / bytes read: an upper bound for one sequence of short context. {:g} GB/s{}.",
-      bandwidth, bandwidth == kSparkBandwidth ? " is a DGX Spark's; --bandwidth sets another" : ""));
+    print_wrapped(fmt::format("Experts: a token reads {} of {}, {} of the {} that are held.", text.n_experts_used,
+                              text.n_experts, size_text(experts.per_token), size_text(experts.resident)));
+  print_wrapped(
+      fmt::format("Keys and values in BF16 are read as well: {} for each position of context in full layers (of which "
+                  "{} are kept, layers share), at most {} in sliding ones.",
+                  size_text(footprint.kv_read), size_text(footprint.kv_kept), size_text(footprint.kv_window)));
+  print_wrapped(
+      fmt::format("Tokens/s is bandwidth / bytes read: an upper bound for one sequence of short context. {:g} GB/s{}.",
+                  bandwidth, bandwidth == kSparkBandwidth ? " is a DGX Spark's; --bandwidth sets another" : ""));
 }
 
 void print_table(const Checkpoint& checkpoint, const Gemma4Config& config, const Footprint& footprint,
@@ -153,10 +145,9 @@ void print_table(const Checkpoint& checkpoint, const Gemma4Config& config, const
     n_shared += text.layers[std::size_t(i)].kv_source != i;
   }
   std::printf("%s\n", checkpoint.directory().c_str());
-  std::printf(
-      "Gemma 4, %zu layers (%zu sliding, %d full; %d use another's keys and values), width %d, %d tokens\n",
-      text.layers.size(), text.layers.size() - std::size_t(n_full), n_full, n_shared, text.d_model,
-      text.n_vocab);
+  std::printf("Gemma 4, %zu layers (%zu sliding, %d full; %d use another's keys and values), width %d, %d tokens\n",
+              text.layers.size(), text.layers.size() - std::size_t(n_full), n_full, n_shared, text.d_model,
+              text.n_vocab);
   std::printf("stored as %s: %s in %zu tensors, %zu file%s\n", footprint.formats.front().format.c_str(),
               size_text(checkpoint.total_bytes()).c_str(), checkpoint.n_tensors(), checkpoint.shards().size(),
               checkpoint.shards().size() == 1 ? "" : "s");
@@ -185,8 +176,7 @@ json::value report(const Checkpoint& checkpoint, const Gemma4Config& config, con
                               {"total", bytes_json(format.total())},
                               {"predicted_tokens_per_second", tokens_per_second(format, bandwidth)}};
   }
-  for (std::size_t c = 0; c < kComponents; ++c)
-    n_tensors[model::name_of(Component(c))] = footprint.n_tensors[c];
+  for (std::size_t c = 0; c < kComponents; ++c) n_tensors[model::name_of(Component(c))] = footprint.n_tensors[c];
   return {{"model", checkpoint.directory()},
           {"n_layers", config.text.layers.size()},
           {"n_tensors", checkpoint.n_tensors()},
@@ -216,8 +206,7 @@ void run(const Arguments& arguments) {
 void add_inspect(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("model", arguments->model, "model directory")->required();
-  app.add_option("--bandwidth", arguments->bandwidth,
-                 "of memory, in GB/s: what tokens a second are predicted with")
+  app.add_option("--bandwidth", arguments->bandwidth, "of memory, in GB/s: what tokens a second are predicted with")
       ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
   app.add_flag("--json", arguments->json, "JSON on stdout");

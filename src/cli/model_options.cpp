@@ -54,8 +54,8 @@ std::unique_ptr<device::Device> make_device(const ModelOptions& options) {
   for (const Choice& choice : kChoices) check_choice(options, choice);
   if (options.threads && (*options.threads < 1 || *options.threads > kMaxThreads))
     throw UsageError("--threads: expected 1 to {}, got {}", kMaxThreads, *options.threads);
-  auto device = device::make_cpu_device(
-      {.n_threads = options.threads.value_or(0), .reference = options.device == "reference"});
+  auto device =
+      device::make_cpu_device({.n_threads = options.threads.value_or(0), .reference = options.device == "reference"});
   spdlog::info("{}", device->describe());
   return device;
 }

@@ -44,7 +44,8 @@ void add_render(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("MODEL", options->model, "the model's directory")->required();
   app.add_option("--chat-template", options->file, "a template file in place of the model's own");
-  app.footer("A line is {\"messages\", \"tools\", \"add_generation_prompt\", ...}: each key is a variable of the template.");
+  app.footer(
+      "A line is {\"messages\", \"tools\", \"add_generation_prompt\", ...}: each key is a variable of the template.");
   app.callback([options] { render_lines(options->model, options->file); });
 }
 

@@ -137,7 +137,8 @@ void add_run(CLI::App& app) {
   app.add_option("--stop", chat.sampling.stop, "text that ends an answer, repeatable")->allow_extra_args(false);
   app.add_option("--system", chat.system, "what the model is told about its role");
   app.add_option("--chat-template", chat.chat_template, "a Jinja file instead of the model's own");
-  app.add_flag("--enable-thinking", chat.enable_thinking, "let the model think before it answers; its thoughts go to stderr");
+  app.add_flag("--enable-thinking", chat.enable_thinking,
+               "let the model think before it answers; its thoughts go to stderr");
   app.add_flag("--raw", chat.raw, "no chat template: the text itself is the prompt");
   app.add_flag("--stats", options->stats, "tokens and speeds after each answer, on stderr");
   app.callback([options] { run(*options); });

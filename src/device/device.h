@@ -44,7 +44,7 @@ enum class Storage {
   kF32,    // codes: f32 [rows, cols]
   kFP8,    // codes: e4m3 [rows, cols]; scales: bf16 [rows], or one for the matrix (scale_count 1)
   kNVFP4,  // codes: e2m1 [rows, cols / 2], even column low; scales: e4m3 [rows, cols / 16]; global_scale divides
-  kInt4,   // codes: int4 + 8, eight columns in an int32, lowest first [rows, cols / 8]; scales: bf16 [rows, cols / group]
+  kInt4,  // codes: int4 + 8, eight columns in an int32, lowest first [rows, cols / 8]; scales: bf16 [rows, cols / group]
 };
 std::string_view name_of(Storage storage);
 
@@ -59,9 +59,9 @@ struct MatrixSource {
   std::string name;  // for messages
   Storage storage = Storage::kBF16;
   int rows = 0, cols = 0;
-  int group = 0;               // kInt4: columns a scale covers
-  int scale_count = 0;         // kFP8: rows or 1
-  float global_scale = 1.0f;   // kNVFP4
+  int group = 0;              // kInt4: columns a scale covers
+  int scale_count = 0;        // kFP8: rows or 1
+  float global_scale = 1.0f;  // kNVFP4
   InputQuantization input = InputQuantization::kNone;
   float input_global_scale = 1.0f;
   using Read = std::function<void(std::uint64_t offset_bytes, std::span<std::byte> out)>;
@@ -89,13 +89,11 @@ class KvBuffer {
 inline constexpr int kKvBlock = 32;
 
 struct AttentionRow {
-  int first = 0, last = 0;      // positions attended, both included
+  int first = 0, last = 0;  // positions attended, both included
   const int* blocks = nullptr;
   int n_blocks = 0;
 
-  int slot(int position) const {
-    return blocks[position / kKvBlock % n_blocks] * kKvBlock + position % kKvBlock;
-  }
+  int slot(int position) const { return blocks[position / kKvBlock % n_blocks] * kKvBlock + position % kKvBlock; }
 };
 
 class Device {
@@ -123,11 +121,11 @@ class Device {
   virtual void store_kv(Array k, Array v, std::span<const int> slots, KvBuffer& cache) = 0;
   // Softmax attention with scale 1. q, out: [n, n_heads * head_dim]; query head h reads KV head h / (n_heads / n_kv_heads)
   virtual void attention(Array q, const KvBuffer& cache, std::span<const AttentionRow> rows, Array out) = 0;
-  virtual void gelu_multiply(Array gate, Array up, Array out) = 0;  // out = gelu_tanh(gate) * up
-  virtual void add(Array x, Array y) = 0;                           // y += x
-  virtual void scale(Array x, float factor) = 0;                    // x *= factor
-  virtual void multiply_columns(Array x, Array weight) = 0;         // x *= weight [1, cols] in every row
-  virtual void softcap(Array x, float cap) = 0;                     // x = cap * tanh(x / cap)
+  virtual void gelu_multiply(Array gate, Array up, Array out) = 0;                // out = gelu_tanh(gate) * up
+  virtual void add(Array x, Array y) = 0;                                         // y += x
+  virtual void scale(Array x, float factor) = 0;                                  // x *= factor
+  virtual void multiply_columns(Array x, Array weight) = 0;                       // x *= weight [1, cols] in every row
+  virtual void softcap(Array x, float cap) = 0;                                   // x = cap * tanh(x / cap)
   virtual void gather_rows(Array from, std::span<const int> rows, Array to) = 0;  // to[i] = from[rows[i]]
   // to[rows[i]] += factors[i] * from[i]
   virtual void scatter_add(Array from, std::span<const int> rows, std::span<const float> factors, Array to) = 0;

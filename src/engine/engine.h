@@ -13,10 +13,10 @@
 namespace nibble::engine {
 
 struct EngineLimits {
-  int max_model_len = 4096;   // prompt and answer of one sequence
-  int max_sequences = 1;      // running at once; more wait
-  int max_batch_rows = 256;   // of one step; at least max_sequences
-  int pool_positions = 0;     // KV of all sequences together; 0: max_sequences * max_model_len
+  int max_model_len = 4096;  // prompt and answer of one sequence
+  int max_sequences = 1;     // running at once; more wait
+  int max_batch_rows = 256;  // of one step; at least max_sequences
+  int pool_positions = 0;    // KV of all sequences together; 0: max_sequences * max_model_len
 };
 
 enum class FinishReason { kStop, kLength, kError };

@@ -19,13 +19,13 @@ class RequestError : public Error {
 };
 
 struct SamplingParams {
-  double temperature = 1.0;         // 0: greedy
-  std::int64_t top_k = 0;           // 0 or -1: all
+  double temperature = 1.0;  // 0: greedy
+  std::int64_t top_k = 0;    // 0 or -1: all
   double top_p = 1.0;
-  double min_p = 0.0;               // relative to the most likely token
-  double repetition_penalty = 1.0;  // over prompt and output
-  double presence_penalty = 0.0;    // over the output
-  double frequency_penalty = 0.0;   // over the output
+  double min_p = 0.0;                                   // relative to the most likely token
+  double repetition_penalty = 1.0;                      // over prompt and output
+  double presence_penalty = 0.0;                        // over the output
+  double frequency_penalty = 0.0;                       // over the output
   std::vector<std::pair<int, double>> logit_bias = {};  // (token, added to its logit)
   std::optional<std::uint64_t> seed = {};               // absent: drawn when submitted
   std::optional<std::int64_t> max_new_tokens = {};      // absent: what the context holds

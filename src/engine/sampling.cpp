@@ -54,8 +54,8 @@ void TokenCounts::apply(const SamplingParams& params, std::span<float> logits) c
   }
 }
 
-SampledToken Sampler::sample(const SamplingParams& params, std::uint64_t seed, int position,
-                             const TokenCounts& counts, std::span<float> logits) {
+SampledToken Sampler::sample(const SamplingParams& params, std::uint64_t seed, int position, const TokenCounts& counts,
+                             std::span<float> logits) {
   check_finite(logits);
   SampledToken token;
   std::vector<float> raw;

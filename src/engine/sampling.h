@@ -18,8 +18,8 @@ struct TokenLogprob {
 
 struct SampledToken {
   int id = 0;
-  std::optional<float> logprob;     // where the request asks for logprobs
-  std::vector<TokenLogprob> top;    // most likely first, lower id first among equals
+  std::optional<float> logprob;   // where the request asks for logprobs
+  std::vector<TokenLogprob> top;  // most likely first, lower id first among equals
 };
 
 // What penalties need to know of a sequence.

@@ -15,7 +15,8 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 // A plain name: nothing that leaves the directory, and no NUL that would cut it short in a system call.
 bool is_shard_name(std::string_view file) {
   const auto odd = [](char c) { return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return !file.empty() && file[0] != '.' && file.ends_with(".safetensors") && std::none_of(file.begin(), file.end(), odd);
+  return !file.empty() && file[0] != '.' && file.ends_with(".safetensors") &&
+         std::none_of(file.begin(), file.end(), odd);
 }
 
 }  // namespace
@@ -50,8 +51,8 @@ Checkpoint Checkpoint::open(const std::string& directory) {
     index = parse_safetensors_index(read_text_file(index_path, kMaxHeaderBytes), index_path);
     for (const auto& [name, file] : index) files.insert(file);
     if (!files.contains(kSingle) && file_exists(directory + "/" + kSingle))
-      throw Error("{}: holds {} and {}, which does not name it: remove one, programs differ in which they read", directory,
-                  kSingle, kIndex);
+      throw Error("{}: holds {} and {}, which does not name it: remove one, programs differ in which they read",
+                  directory, kSingle, kIndex);
   } else if (file_exists(directory + "/" + kSingle)) {
     files.insert(kSingle);
   } else {
@@ -64,8 +65,8 @@ Checkpoint Checkpoint::open(const std::string& directory) {
     for (const TensorInfo& tensor : shard.tensors()) {
       const auto [previous, inserted] = checkpoint.by_name_.try_emplace(tensor.name, Entry{&tensor, &shard});
       if (!inserted)
-        throw Error("{}: tensor '{}' is in two shards: {} and {}", directory, tensor.name, previous->second.shard->path(),
-                    shard.path());
+        throw Error("{}: tensor '{}' is in two shards: {} and {}", directory, tensor.name,
+                    previous->second.shard->path(), shard.path());
       if (index.empty()) continue;
       const auto listed = index.find(tensor.name);
       if (listed == index.end() || listed->second != file)

@@ -31,7 +31,7 @@ class Checkpoint {
   const std::string& directory() const { return directory_; }
   const std::vector<SafetensorsReader>& shards() const { return shards_; }
   std::size_t n_tensors() const { return by_name_.size(); }
-  std::uint64_t total_bytes() const;                          // of all tensors
+  std::uint64_t total_bytes() const;  // of all tensors
   std::optional<Entry> find(std::string_view name) const;
   // The tensor, or an Error that names the directory, the tensor, and the expected and found type or shape.
   Entry require(std::string_view name) const;

@@ -67,8 +67,7 @@ void apply_overrides(const JsonFields& text, bool k_is_v, std::vector<LayerConfi
       if (error != std::errc() || end != key.data() + key.size() || index < 0 || index >= int(layers.size()))
         throw Error("{}: \"{}\" is not the number of a layer", per_layer->source(), std::string_view(key));
       const JsonFields overrides(value, per_layer->source() + ": " + std::string(key));
-      if (!named.insert(index).second)
-        throw Error("{}: layer {} is named twice", per_layer->source(), index);
+      if (!named.insert(index).second) throw Error("{}: layer {} is named twice", per_layer->source(), index);
       for (const auto& [name, unused] : overrides.raw())
         if (name != "head_dim" && name != "num_key_value_heads")
           throw Error("{}: \"{}\" is not known to differ by layer (known: head_dim, num_key_value_heads)",
@@ -99,7 +98,8 @@ void share_kv(const JsonFields& text, std::vector<LayerConfig>& layers) {
                   text.source(), n_shared, i);
     const LayerConfig &own = layers[std::size_t(source)], &reader = layers[std::size_t(i)];
     if (own.head_dim != reader.head_dim || own.n_kv_heads != reader.n_kv_heads)
-      throw Error("{}: layer {} shares the keys and values of layer {}, which have another shape", text.source(), i, source);
+      throw Error("{}: layer {} shares the keys and values of layer {}, which have another shape", text.source(), i,
+                  source);
     layers[std::size_t(i)].kv_source = source;
   }
 }
@@ -120,7 +120,8 @@ TextConfig parse_text(const JsonFields& text, bool tied_default) {
   // Absent it is 256, null it is none: the one field where the two differ.
   const bool no_ple = text.raw().contains("hidden_size_per_layer_input") && !text.has("hidden_size_per_layer_input");
   config.d_ple = no_ple ? 0 : int(text.integer("hidden_size_per_layer_input", {0, 4096}, 256));
-  config.n_vocab_ple = config.d_ple > 0 ? int(text.integer("vocab_size_per_layer_input", kVocabulary, config.n_vocab)) : 0;
+  config.n_vocab_ple =
+      config.d_ple > 0 ? int(text.integer("vocab_size_per_layer_input", kVocabulary, config.n_vocab)) : 0;
   if (config.d_ple > 0 && config.n_vocab_ple < config.n_vocab)
     throw Error("{}: \"vocab_size_per_layer_input\": expected at least vocab_size ({}), found {}", text.source(),
                 config.n_vocab, config.n_vocab_ple);
@@ -131,7 +132,8 @@ TextConfig parse_text(const JsonFields& text, bool tied_default) {
   config.tied_head = text.boolean("tie_word_embeddings", tied_default);
   config.pad_token_id = int(text.integer("pad_token_id", {0, config.n_vocab - 1}, 0));
   config.rope_sliding = rope(text, "sliding_attention", {.theta = 10000.0});
-  config.rope_full = rope(text, "full_attention", {.theta = 1000000.0, .proportional = true, .partial_rotary_factor = 0.25});
+  config.rope_full =
+      rope(text, "full_attention", {.theta = 1000000.0, .proportional = true, .partial_rotary_factor = 0.25});
   if (text.boolean("enable_moe_block", false)) {
     config.n_experts = int(text.integer("num_experts", kExperts));
     config.n_experts_used = int(text.integer("top_k_experts", {1, config.n_experts}));

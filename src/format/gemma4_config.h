@@ -17,7 +17,7 @@ enum class AttentionKind : std::uint8_t { kSliding, kFull };
 
 struct RopeConfig {
   double theta = 10000.0;
-  bool proportional = false;            // true: only the first partial * head_dim / 2 frequencies rotate
+  bool proportional = false;  // true: only the first partial * head_dim / 2 frequencies rotate
   double partial_rotary_factor = 1.0;
 };
 
@@ -26,21 +26,21 @@ struct LayerConfig {
   AttentionKind kind = AttentionKind::kSliding;
   int head_dim = 0;
   int n_kv_heads = 0;
-  int d_ff = 0;              // doubled in KV-shared layers of double-wide models
-  bool k_is_v = false;       // full layers of 26B and 31B: V is the k_proj output
-  int kv_source = -1;        // the layer whose K and V this one reads; its own index unless KV is shared
+  int d_ff = 0;         // doubled in KV-shared layers of double-wide models
+  bool k_is_v = false;  // full layers of 26B and 31B: V is the k_proj output
+  int kv_source = -1;   // the layer whose K and V this one reads; its own index unless KV is shared
 };
 
 struct TextConfig {
   int d_model = 0;
   int n_heads = 0;
   int n_vocab = 0;
-  int n_vocab_ple = 0;       // rows of the PLE table
-  int d_ple = 0;             // 0: no per-layer embeddings
-  int sliding_window = 0;    // tokens a sliding layer sees, itself included
+  int n_vocab_ple = 0;     // rows of the PLE table
+  int d_ple = 0;           // 0: no per-layer embeddings
+  int sliding_window = 0;  // tokens a sliding layer sees, itself included
   int max_positions = 0;
   float rms_norm_eps = 1e-6f;
-  float final_softcap = 0;   // 0: none
+  float final_softcap = 0;  // 0: none
   bool tied_head = true;
   int pad_token_id = 0;
   RopeConfig rope_sliding, rope_full;

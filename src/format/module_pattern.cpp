@@ -32,16 +32,7 @@ CharSet chars_of(const char* ranges) {  // pairs of first and last
 }
 
 struct Node {
-  enum class Type {
-    kSequence,
-    kChars,
-    kAlternatives,
-    kRepeat,
-    kBegin,
-    kEnd,
-    kAhead,
-    kNotAhead
-  } type = Type::kSequence;
+  enum class Type { kSequence, kChars, kAlternatives, kRepeat, kBegin, kEnd, kAhead, kNotAhead } type = Type::kSequence;
   CharSet chars;
   std::vector<Node> children;
   int min = 0, max = 0;  // kRepeat; max -1: no bound
@@ -59,9 +50,7 @@ class Parser {
   }
 
  private:
-  [[noreturn]] void fail(const char* why) const {
-    throw Error("'re:{}' at character {}: {}", pattern_, at_ + 1, why);
-  }
+  [[noreturn]] void fail(const char* why) const { throw Error("'re:{}' at character {}: {}", pattern_, at_ + 1, why); }
   bool done() const { return at_ >= pattern_.size(); }
   char peek() const { return done() ? '\0' : pattern_[at_]; }
   bool take(std::string_view text) {
@@ -163,20 +152,13 @@ class Parser {
     if (done()) fail("bad escape at the end");
     const char c = pattern_[at_++];
     switch (c) {
-      case 'd':
-        return chars_of("09");
-      case 'D':
-        return ~chars_of("09");
-      case 'w':
-        return chars_of("azAZ09__");
-      case 'W':
-        return ~chars_of("azAZ09__");
-      case 's':
-        return chars_of("  \t\r");
-      case 'S':
-        return ~chars_of("  \t\r");
-      default:
-        break;
+      case 'd': return chars_of("09");
+      case 'D': return ~chars_of("09");
+      case 'w': return chars_of("azAZ09__");
+      case 'W': return ~chars_of("azAZ09__");
+      case 's': return chars_of("  \t\r");
+      case 'S': return ~chars_of("  \t\r");
+      default: break;
     }
     if (chars_of("azAZ09").test(static_cast<unsigned char>(c))) fail("this escape is not known");
     return CharSet().set(static_cast<unsigned char>(c));
@@ -191,8 +173,7 @@ class Parser {
       if (peek() == '-' && at_ + 1 < pattern_.size() && pattern_[at_ + 1] != ']') {
         ++at_;
         const CharSet last = member();
-        if (item.count() != 1 || last.count() != 1 || item._Find_first() > last._Find_first())
-          fail("bad range");
+        if (item.count() != 1 || last.count() != 1 || item._Find_first() > last._Find_first()) fail("bad range");
         for (std::size_t c = item._Find_first(); c <= last._Find_first(); ++c) set.set(c);
       } else {
         set |= item;
@@ -232,15 +213,11 @@ class Program {
   int emit(const Node& node, int next) {
     if (++n_emitted_ > kMaxInstructions) throw Error("'re:{}': too large a pattern", pattern_);
     switch (node.type) {
-      case Type::kChars:
-        return add({.kind = Kind::kChars, .next = next, .chars = node.chars});
-      case Type::kBegin:
-        return add({.kind = Kind::kBegin, .next = next});
-      case Type::kEnd:
-        return add({.kind = Kind::kEnd, .next = next});
+      case Type::kChars: return add({.kind = Kind::kChars, .next = next, .chars = node.chars});
+      case Type::kBegin: return add({.kind = Kind::kBegin, .next = next});
+      case Type::kEnd: return add({.kind = Kind::kEnd, .next = next});
       case Type::kSequence:
-        for (auto child = node.children.rbegin(); child != node.children.rend(); ++child)
-          next = emit(*child, next);
+        for (auto child = node.children.rbegin(); child != node.children.rend(); ++child) next = emit(*child, next);
         return next;
       case Type::kAlternatives: {
         int begin = emit(node.children.back(), next);
@@ -251,9 +228,8 @@ class Program {
       case Type::kAhead:
       case Type::kNotAhead: {
         const int looked_for = emit(node.children[0], add({.kind = Kind::kMatch}));
-        return add({.kind = node.type == Type::kAhead ? Kind::kAhead : Kind::kNotAhead,
-                    .next = next,
-                    .other = looked_for});
+        return add(
+            {.kind = node.type == Type::kAhead ? Kind::kAhead : Kind::kNotAhead, .next = next, .other = looked_for});
       }
       case Type::kRepeat: {
         const Node& child = node.children[0];
@@ -275,8 +251,7 @@ class Program {
   }
 
   // Adds `pc` and all that it reaches without a character to `places`; true if that includes a match.
-  bool reach(int pc, std::string_view name, std::size_t at, std::vector<int>& places,
-             std::vector<bool>& seen) const {
+  bool reach(int pc, std::string_view name, std::size_t at, std::vector<int>& places, std::vector<bool>& seen) const {
     std::vector<int> open = {pc};
     while (!open.empty()) {
       const int here = open.back();
@@ -285,11 +260,8 @@ class Program {
       seen[std::size_t(here)] = true;
       const Instruction& code = code_[std::size_t(here)];
       switch (code.kind) {
-        case Kind::kMatch:
-          return true;
-        case Kind::kChars:
-          places.push_back(here);
-          break;
+        case Kind::kMatch: return true;
+        case Kind::kChars: places.push_back(here); break;
         case Kind::kSplit:
           open.push_back(code.next);
           open.push_back(code.other);
@@ -318,8 +290,7 @@ class Program {
       seen.assign(code_.size(), false);
       for (const int place : places) {
         const Instruction& code = code_[std::size_t(place)];
-        if (code.chars.test(static_cast<unsigned char>(name[at])) &&
-            reach(code.next, name, at + 1, following, seen))
+        if (code.chars.test(static_cast<unsigned char>(name[at])) && reach(code.next, name, at + 1, following, seen))
           return true;
       }
       places.swap(following);
@@ -335,8 +306,6 @@ class Program {
 
 }  // namespace
 
-bool matches_beginning(std::string_view pattern, std::string_view name) {
-  return Program(pattern).matches(name);
-}
+bool matches_beginning(std::string_view pattern, std::string_view name) { return Program(pattern).matches(name); }
 
 }  // namespace nibble::format

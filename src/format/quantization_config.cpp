@@ -6,7 +6,8 @@
 namespace nibble::format {
 namespace {
 
-[[noreturn]] void unknown(const JsonFields& fields, std::string_view key, const std::string& found, std::string_view known) {
+[[noreturn]] void unknown(const JsonFields& fields, std::string_view key, const std::string& found,
+                          std::string_view known) {
   throw Error("{}: \"{}\": expected {}, found {}", fields.source(), key, known, found);
 }
 
@@ -23,8 +24,10 @@ void parse_inputs(const JsonFields& inputs, QuantizationGroup& group) {
   const bool nvfp4 = group.weights == WeightFormat::kNVFP4 && type == "float" && bits == 4 && group_size == 16;
   const bool fp8 = group.weights == WeightFormat::kFP8 && type == "float" && bits == 8 && group_size <= 0;
   if (!nvfp4 && !fp8)
-    throw Error("{}: {}-bit {} inputs in groups of {} are not known beside these weights (known: float 4 in 16 with NVFP4, "
-                "float 8 with FP8)", inputs.source(), bits, type, group_size);
+    throw Error(
+        "{}: {}-bit {} inputs in groups of {} are not known beside these weights (known: float 4 in 16 with NVFP4, "
+        "float 8 with FP8)",
+        inputs.source(), bits, type, group_size);
   if (fp8 && !inputs.boolean("dynamic", false)) unknown(inputs, "dynamic", "false", "true");
   if (fp8) expect(inputs, "strategy", "token");
   group.quantized_inputs = true;

@@ -16,10 +16,10 @@ enum class WeightFormat { kBF16, kFP8, kNVFP4, kInt4 };
 
 struct QuantizationGroup {
   WeightFormat weights = WeightFormat::kBF16;
-  int group_size = 0;               // columns that share a scale; 0: one scale a row
-  bool quantized_inputs = false;    // W4A4, FP8_DYNAMIC: the reference rounds activations, too
-  bool static_input_scale = false;  // NVFP4: input_global_scale is stored
-  std::vector<std::string> targets; // "Linear", module names, "re:" patterns
+  int group_size = 0;                // columns that share a scale; 0: one scale a row
+  bool quantized_inputs = false;     // W4A4, FP8_DYNAMIC: the reference rounds activations, too
+  bool static_input_scale = false;   // NVFP4: input_global_scale is stored
+  std::vector<std::string> targets;  // "Linear", module names, "re:" patterns
 };
 
 struct QuantizationConfig {

@@ -15,7 +15,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors is little-endian");
 
 // "tensor 'x'" of one header entry; every number is checked before it is used.
-TensorInfo parse_tensor(std::string_view name, const json::value& value, std::uint64_t data_begin, std::string_view source) {
+TensorInfo parse_tensor(std::string_view name, const json::value& value, std::uint64_t data_begin,
+                        std::string_view source) {
   const std::string where = fmt::format("{}: tensor '{}'", source, name);
   const JsonFields fields(value, where);
   TensorInfo tensor;
@@ -81,7 +82,8 @@ SafetensorsHeader parse_safetensors_header(std::string_view header, std::uint64_
     if (key == "__metadata__") {
       if (!value.is_object()) throw Error("{}: __metadata__: expected an object of strings", source);
       for (const auto& [name, text] : value.get_object()) {
-        if (!text.is_string()) throw Error("{}: __metadata__: \"{}\": expected a string", source, std::string_view(name));
+        if (!text.is_string())
+          throw Error("{}: __metadata__: \"{}\": expected a string", source, std::string_view(name));
         result.metadata.emplace(name, text.get_string());
       }
       continue;
@@ -112,7 +114,8 @@ SafetensorsReader SafetensorsReader::open(const std::string& path) {
   if (file.size_bytes() < 8) throw Error("{}: {} bytes, a safetensors file has at least 8", path, file.size_bytes());
   std::uint64_t length = 0;
   file.read_at(0, std::as_writable_bytes(std::span(&length, 1)));
-  if (length > kMaxHeaderBytes) throw Error("{}: header of {} bytes, at most {} are read", path, length, kMaxHeaderBytes);
+  if (length > kMaxHeaderBytes)
+    throw Error("{}: header of {} bytes, at most {} are read", path, length, kMaxHeaderBytes);
   if (length + 8 > file.size_bytes())
     throw Error("{}: header of {} bytes in a file of {} (truncated: download or copy it again)", path, length,
                 file.size_bytes());

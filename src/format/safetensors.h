@@ -19,8 +19,8 @@ namespace nibble::format {
 struct TensorInfo {
   std::string name;
   DType dtype = DType::kBF16;
-  std::vector<std::int64_t> shape;    // empty: a scalar
-  std::uint64_t offset_bytes = 0;     // from the beginning of the file
+  std::vector<std::int64_t> shape;  // empty: a scalar
+  std::uint64_t offset_bytes = 0;   // from the beginning of the file
   std::uint64_t size_bytes = 0;
 
   std::uint64_t n_elements() const { return size_bytes / std::uint64_t(bytes_of(dtype)); }

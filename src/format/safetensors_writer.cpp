@@ -14,13 +14,11 @@ namespace {
 constexpr std::size_t kAlignment = 8;
 
 // The order of types in a file of the Python library: the last of its own list of types first.
-constexpr std::array kTypeOrder = {DType::kU64, DType::kI64,    DType::kF64,    DType::kF32, DType::kU32,
-                                   DType::kI32, DType::kBF16,   DType::kF16,    DType::kU16, DType::kI16,
+constexpr std::array kTypeOrder = {DType::kU64,    DType::kI64,    DType::kF64, DType::kF32, DType::kU32,
+                                   DType::kI32,    DType::kBF16,   DType::kF16, DType::kU16, DType::kI16,
                                    DType::kF8E4M3, DType::kF8E5M2, DType::kI8,  DType::kU8,  DType::kBool};
 
-std::ptrdiff_t rank(DType dtype) {
-  return std::find(kTypeOrder.begin(), kTypeOrder.end(), dtype) - kTypeOrder.begin();
-}
+std::ptrdiff_t rank(DType dtype) { return std::find(kTypeOrder.begin(), kTypeOrder.end(), dtype) - kTypeOrder.begin(); }
 
 std::uint64_t size_of(const TensorInfo& tensor) {
   std::optional<std::uint64_t> bytes = std::uint64_t(bytes_of(tensor.dtype));

@@ -26,14 +26,10 @@ constexpr SchemeName kSchemes[] = {{Scheme::kNone, "BF16"},
 
 std::uint64_t quantized_bytes(Scheme scheme, std::uint64_t rows, std::uint64_t cols) {
   switch (scheme) {
-    case Scheme::kNone:
-      return rows * cols * 2;
-    case Scheme::kFP8Dynamic:
-      return rows * cols + rows * 2;  // codes, a bf16 scale a row
-    case Scheme::kNVFP4A16:
-      return rows * cols / 2 + rows * cols / 16 + 4;  // nibbles, a scale for 16, an f32
-    case Scheme::kNVFP4:
-      return quantized_bytes(Scheme::kNVFP4A16, rows, cols) + 4;  // and the input's f32
+    case Scheme::kNone: return rows * cols * 2;
+    case Scheme::kFP8Dynamic: return rows * cols + rows * 2;                         // codes, a bf16 scale a row
+    case Scheme::kNVFP4A16: return rows * cols / 2 + rows * cols / 16 + 4;           // nibbles, a scale for 16, an f32
+    case Scheme::kNVFP4: return quantized_bytes(Scheme::kNVFP4A16, rows, cols) + 4;  // and the input's f32
   }
   return 0;
 }
@@ -48,11 +44,7 @@ struct LinearItem {
 class Walk {
  public:
   Walk(const Checkpoint& checkpoint, const format::Gemma4Config& config, Footprint& footprint)
-      : checkpoint_(checkpoint),
-        config_(config),
-        text_(config.text),
-        footprint_(footprint),
-        prefix_(find_prefix()) {}
+      : checkpoint_(checkpoint), config_(config), text_(config.text), footprint_(footprint), prefix_(find_prefix()) {}
 
   void run() {
     tables();
@@ -67,13 +59,11 @@ class Walk {
   std::string find_prefix() const {
     for (const char* prefix : {"model.language_model.", "model."})
       if (checkpoint_.find(std::string(prefix) + "embed_tokens.weight")) return prefix;
-    throw Error(
-        "{}: tensor 'model.language_model.embed_tokens.weight' is missing: not a Gemma 4 text checkpoint",
-        checkpoint_.directory());
+    throw Error("{}: tensor 'model.language_model.embed_tokens.weight' is missing: not a Gemma 4 text checkpoint",
+                checkpoint_.directory());
   }
 
-  std::uint64_t claim(Component component, const std::string& name, DType dtype,
-                      std::vector<std::int64_t> shape) {
+  std::uint64_t claim(Component component, const std::string& name, DType dtype, std::vector<std::int64_t> shape) {
     const Checkpoint::Entry entry = checkpoint_.require(name, dtype, shape);
     return count(component, entry);
   }
@@ -88,8 +78,8 @@ class Walk {
 
   void tables() {
     const std::uint64_t d_model = std::uint64_t(text_.d_model);
-    const std::uint64_t embedding = claim(Component::kEmbedding, prefix_ + "embed_tokens.weight",
-                                          DType::kBF16, {text_.n_vocab, text_.d_model});
+    const std::uint64_t embedding =
+        claim(Component::kEmbedding, prefix_ + "embed_tokens.weight", DType::kBF16, {text_.n_vocab, text_.d_model});
     plain(Component::kEmbedding) = {.stored = embedding, .resident = 0, .per_token = d_model * 2};
     plain(Component::kHead) = {.stored = 0, .resident = embedding, .per_token = embedding};
     if (!text_.tied_head)
@@ -97,9 +87,8 @@ class Walk {
           claim(Component::kHead, "lm_head.weight", DType::kBF16, {text_.n_vocab, text_.d_model});
     if (text_.d_ple == 0) return;
     const std::int64_t width = std::int64_t(text_.layers.size()) * text_.d_ple;
-    plain(Component::kPleTable).stored =
-        claim(Component::kPleTable, prefix_ + "embed_tokens_per_layer.weight", DType::kBF16,
-              {text_.n_vocab_ple, width});
+    plain(Component::kPleTable).stored = claim(Component::kPleTable, prefix_ + "embed_tokens_per_layer.weight",
+                                               DType::kBF16, {text_.n_vocab_ple, width});
     plain(Component::kPleTable).per_token = std::uint64_t(width) * 2;
     linear(Component::kPleProjections, prefix_ + "per_layer_model_projection", width, text_.d_model);
     vector("per_layer_projection_norm.weight", text_.d_ple);
@@ -111,22 +100,19 @@ class Walk {
   }
 
   // Bytes of a module's tensors in the format that the checkpoint's configuration names.
-  std::uint64_t stored_linear(Component component, const std::string& module, std::int64_t rows,
-                              std::int64_t cols) {
+  std::uint64_t stored_linear(Component component, const std::string& module, std::int64_t rows, std::int64_t cols) {
     const auto* group = config_.quantization ? config_.quantization->group_of(module) : nullptr;
     const WeightFormat format = group != nullptr ? group->weights : WeightFormat::kBF16;
     const std::int64_t width = format == WeightFormat::kNVFP4  ? 16
                                : format == WeightFormat::kInt4 ? group->group_size
                                                                : 1;
     if (cols % width != 0 || (format == WeightFormat::kInt4 && cols % 8 != 0))
-      throw Error("{}: '{}': groups of {} do not divide {} columns", checkpoint_.directory(), module, width,
-                  cols);
+      throw Error("{}: '{}': groups of {} do not divide {} columns", checkpoint_.directory(), module, width, cols);
     const auto tensor = [&](const char* suffix, DType dtype, std::vector<std::int64_t> shape) {
       return claim(component, module + suffix, dtype, std::move(shape));
     };
     switch (format) {
-      case WeightFormat::kBF16:
-        return tensor(".weight", DType::kBF16, {rows, cols});
+      case WeightFormat::kBF16: return tensor(".weight", DType::kBF16, {rows, cols});
       case WeightFormat::kFP8:
         return tensor(".weight", DType::kF8E4M3, {rows, cols}) +
                count(component, checkpoint_.require(module + ".weight_scale"));
@@ -136,11 +122,9 @@ class Walk {
                tensor(".weight_global_scale", DType::kF32, {1}) +
                (group->quantized_inputs ? tensor(".input_global_scale", DType::kF32, {1}) : 0);
       case WeightFormat::kInt4: {
-        const auto shape =
-            checkpoint_.find(module + ".weight_shape");  // stored beside the codes, never needed
+        const auto shape = checkpoint_.find(module + ".weight_shape");  // stored beside the codes, never needed
         return tensor(".weight_packed", DType::kI32, {rows, cols / 8}) +
-               tensor(".weight_scale", DType::kBF16, {rows, cols / width}) +
-               (shape ? count(component, *shape) : 0);
+               tensor(".weight_scale", DType::kBF16, {rows, cols / width}) + (shape ? count(component, *shape) : 0);
       }
     }
     return 0;
@@ -156,8 +140,8 @@ class Walk {
     const std::int64_t d_model = text_.d_model, q_rows = std::int64_t(text_.n_heads) * config.head_dim;
     const std::int64_t kv_rows = std::int64_t(config.n_kv_heads) * config.head_dim;
     const std::string name = "layers." + std::to_string(index) + ".", module = prefix_ + name;
-    for (const char* norm : {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
-                             "post_feedforward_layernorm"})
+    for (const char* norm :
+         {"input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm"})
       vector(name + norm + ".weight", d_model);
     vector(name + "self_attn.q_norm.weight", config.head_dim);
     vector(name + "layer_scalar", 1);
@@ -216,9 +200,7 @@ class Walk {
       if (claimed_.contains(name)) continue;
       const bool vision = name.starts_with("model.vision_tower.") || name.starts_with("model.embed_vision.");
       const bool audio = name.starts_with("model.audio_tower.") || name.starts_with("model.embed_audio.");
-      const Component component = vision  ? Component::kVision
-                                  : audio ? Component::kAudio
-                                          : Component::kUnread;
+      const Component component = vision ? Component::kVision : audio ? Component::kAudio : Component::kUnread;
       plain(component).stored += entry.info->size_bytes;
       ++footprint_.n_tensors[std::size_t(component)];
     }
@@ -265,18 +247,10 @@ class Walk {
     std::set<std::string> names;
     for (const format::QuantizationGroup& group : config_.quantization->groups) {
       switch (group.weights) {
-        case WeightFormat::kBF16:
-          names.insert("BF16");
-          break;
-        case WeightFormat::kFP8:
-          names.insert(group.quantized_inputs ? "FP8_DYNAMIC" : "FP8");
-          break;
-        case WeightFormat::kNVFP4:
-          names.insert(group.quantized_inputs ? "NVFP4" : "NVFP4A16");
-          break;
-        case WeightFormat::kInt4:
-          names.insert("int4");
-          break;
+        case WeightFormat::kBF16: names.insert("BF16"); break;
+        case WeightFormat::kFP8: names.insert(group.quantized_inputs ? "FP8_DYNAMIC" : "FP8"); break;
+        case WeightFormat::kNVFP4: names.insert(group.quantized_inputs ? "NVFP4" : "NVFP4A16"); break;
+        case WeightFormat::kInt4: names.insert("int4"); break;
       }
     }
     std::string all;
@@ -311,28 +285,17 @@ class Walk {
 
 const char* name_of(Component component) {
   switch (component) {
-    case Component::kPleTable:
-      return "PLE table";
-    case Component::kEmbedding:
-      return "embedding table";
-    case Component::kHead:
-      return "head";
-    case Component::kPleProjections:
-      return "PLE projections";
-    case Component::kAttention:
-      return "attention";
-    case Component::kMlp:
-      return "MLP";
-    case Component::kExperts:
-      return "experts";
-    case Component::kNorms:
-      return "norms, scalars";
-    case Component::kVision:
-      return "vision";
-    case Component::kAudio:
-      return "audio";
-    case Component::kUnread:
-      return "never read";
+    case Component::kPleTable: return "PLE table";
+    case Component::kEmbedding: return "embedding table";
+    case Component::kHead: return "head";
+    case Component::kPleProjections: return "PLE projections";
+    case Component::kAttention: return "attention";
+    case Component::kMlp: return "MLP";
+    case Component::kExperts: return "experts";
+    case Component::kNorms: return "norms, scalars";
+    case Component::kVision: return "vision";
+    case Component::kAudio: return "audio";
+    case Component::kUnread: return "never read";
   }
   return "?";
 }

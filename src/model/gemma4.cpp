@@ -121,8 +121,7 @@ Array Gemma4::logits(int n) {
   device_.rms_norm(scratch_->x->array().first_rows(n), weights_.final_norm->array(), config().d_model,
                    config().rms_norm_eps, h);
   observe("norm", -1, h);
-  if (!scratch_->logits || scratch_->logits->array().rows < n)
-    scratch_->logits = device_.allocate(n, config().n_vocab);
+  if (!scratch_->logits || scratch_->logits->array().rows < n) scratch_->logits = device_.allocate(n, config().n_vocab);
   const Array out = scratch_->logits->array().first_rows(n);
   project(h, weights_.head, out);
   if (config().final_softcap > 0) device_.softcap(out, config().final_softcap);

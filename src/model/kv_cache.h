@@ -12,9 +12,9 @@ namespace nibble::model {
 
 struct KvLimits {
   int max_sequences = 1;
-  int max_positions = 4096;   // of one sequence
-  int max_batch_rows = 256;   // rows of one sequence in one step
-  int pool_positions = 0;     // of all sequences together in full layers; 0: max_sequences * max_positions
+  int max_positions = 4096;  // of one sequence
+  int max_batch_rows = 256;  // rows of one sequence in one step
+  int pool_positions = 0;    // of all sequences together in full layers; 0: max_sequences * max_positions
 };
 
 class KvCache {

@@ -90,9 +90,8 @@ std::size_t row_bytes(const MatrixSource& source, bool scales) {
 MatrixSource rows_of(MatrixSource source, int first, int n) {
   const auto shift = [&](MatrixSource::Read read, std::size_t bytes) -> MatrixSource::Read {
     if (!read || bytes == 0 || first == 0) return read;
-    return [read = std::move(read), start = std::uint64_t(first) * bytes](std::uint64_t offset, std::span<std::byte> out) {
-      read(start + offset, out);
-    };
+    return [read = std::move(read), start = std::uint64_t(first) * bytes](
+               std::uint64_t offset, std::span<std::byte> out) { read(start + offset, out); };
   };
   source.codes = shift(std::move(source.codes), row_bytes(source, false));
   source.scales = shift(std::move(source.scales), row_bytes(source, true));
@@ -124,8 +123,8 @@ MatrixSource LinearLoader::source(const std::string& module, LinearShape shape) 
     }
     case WeightFormat::kFP8: {
       source.storage = Storage::kFP8;
-      source.codes = checked_e4m3_reader(checkpoint_.require(module + ".weight", DType::kF8E4M3, full),
-                                         checkpoint_.directory());
+      source.codes =
+          checked_e4m3_reader(checkpoint_.require(module + ".weight", DType::kF8E4M3, full), checkpoint_.directory());
       const Checkpoint::Entry scales = checkpoint_.require(module + ".weight_scale");
       const std::uint64_t n = scales.info->n_elements();
       if (scales.info->dtype != DType::kBF16 || (n != 1 && n != std::uint64_t(shape.rows)))
@@ -139,14 +138,14 @@ MatrixSource LinearLoader::source(const std::string& module, LinearShape shape) 
     }
     case WeightFormat::kNVFP4: {
       if (shape.cols % 16 != 0)
-        throw Error("{}: '{}': NVFP4 needs a multiple of 16 columns, found {}", checkpoint_.directory(), module, shape.cols);
+        throw Error("{}: '{}': NVFP4 needs a multiple of 16 columns, found {}", checkpoint_.directory(), module,
+                    shape.cols);
       source.storage = Storage::kNVFP4;
-      source.codes = reader(
-          checkpoint_.require(module + ".weight_packed", DType::kU8, std::vector<std::int64_t>{shape.rows, shape.cols / 2}));
-      source.scales = checked_e4m3_reader(
-          checkpoint_.require(module + ".weight_scale", DType::kF8E4M3,
-                              std::vector<std::int64_t>{shape.rows, shape.cols / 16}),
-          checkpoint_.directory());
+      source.codes = reader(checkpoint_.require(module + ".weight_packed", DType::kU8,
+                                                std::vector<std::int64_t>{shape.rows, shape.cols / 2}));
+      source.scales = checked_e4m3_reader(checkpoint_.require(module + ".weight_scale", DType::kF8E4M3,
+                                                              std::vector<std::int64_t>{shape.rows, shape.cols / 16}),
+                                          checkpoint_.directory());
       source.global_scale = positive_scalar(module + ".weight_global_scale");
       if (group->quantized_inputs) {
         source.input = InputQuantization::kNVFP4;
@@ -158,8 +157,8 @@ MatrixSource LinearLoader::source(const std::string& module, LinearShape shape) 
       source.storage = Storage::kInt4;
       source.group = group->group_size;
       if (source.group <= 0 || source.group % 16 != 0 || shape.cols % source.group != 0)
-        throw Error("{}: '{}': int4 groups of {} do not divide {} columns into multiples of 16", checkpoint_.directory(),
-                    module, source.group, shape.cols);
+        throw Error("{}: '{}': int4 groups of {} do not divide {} columns into multiples of 16",
+                    checkpoint_.directory(), module, source.group, shape.cols);
       source.codes = reader(checkpoint_.require(module + ".weight_packed", DType::kI32,
                                                 std::vector<std::int64_t>{shape.rows, shape.cols / kInt4PerWord}));
       source.scales = reader(checkpoint_.require(module + ".weight_scale", DType::kBF16,

@@ -15,12 +15,13 @@ struct Gemma4::Scratch {
       : x(device.allocate(max_rows, config.d_model)),
         h(device.allocate(max_rows, config.d_model)),
         h2(device.allocate(max_rows, config.d_model)),
-        qkv(device.allocate(max_rows, largest(config, [](const format::TextConfig& c, const format::LayerConfig& l) {
-          return (c.n_heads + 2 * l.n_kv_heads) * l.head_dim;
-        }))),
-        heads(device.allocate(max_rows, largest(config, [](const format::TextConfig& c, const format::LayerConfig& l) {
-          return c.n_heads * l.head_dim;
-        }))),
+        qkv(device.allocate(max_rows, largest(config,
+                                              [](const format::TextConfig& c, const format::LayerConfig& l) {
+                                                return (c.n_heads + 2 * l.n_kv_heads) * l.head_dim;
+                                              }))),
+        heads(device.allocate(max_rows,
+                              largest(config, [](const format::TextConfig& c,
+                                                 const format::LayerConfig& l) { return c.n_heads * l.head_dim; }))),
         gate_up(device.allocate(max_rows, 2 * d_ff(config))),
         ff(device.allocate(max_rows, d_ff(config))),
         ple(device.allocate(max_rows, std::max(1, int(config.layers.size()) * config.d_ple))),
@@ -31,7 +32,8 @@ struct Gemma4::Scratch {
         expert_rows(device.allocate(max_rows, config.n_experts > 0 ? config.d_model : 1)) {}
 
   static int d_ff(const format::TextConfig& config) {
-    return std::max({largest(config, [](const format::TextConfig&, const format::LayerConfig& l) { return l.d_ff; }), config.d_ff_expert});
+    return std::max({largest(config, [](const format::TextConfig&, const format::LayerConfig& l) { return l.d_ff; }),
+                     config.d_ff_expert});
   }
 
   template <typename Of>
@@ -41,9 +43,10 @@ struct Gemma4::Scratch {
     return result;
   }
 
-  std::unique_ptr<device::Buffer> x, h, h2, qkv, heads, gate_up, ff, ple, ple_token, ple_gate, router, expert_in, expert_rows;
+  std::unique_ptr<device::Buffer> x, h, h2, qkv, heads, gate_up, ff, ple, ple_token, ple_gate, router, expert_in,
+      expert_rows;
   std::unique_ptr<device::Buffer> logits;  // grown to the rows that want them
-  std::vector<float> host;         // staging
+  std::vector<float> host;                 // staging
 };
 
 }  // namespace nibble::model

@@ -60,8 +60,9 @@ class Loader {
   }
 
   RowTable table(const std::string& name, int rows, int cols) const {
-    return RowTable(checkpoint_.require(prefix_ + name + ".weight", DType::kBF16, std::vector<std::int64_t>{rows, cols}),
-                    rows, cols);
+    return RowTable(
+        checkpoint_.require(prefix_ + name + ".weight", DType::kBF16, std::vector<std::int64_t>{rows, cols}), rows,
+        cols);
   }
 
   std::vector<float> values(const std::string& name, int n) const {
@@ -187,11 +188,13 @@ Weights load_weights(const std::string& directory, device::Device& device, const
   Loader(weights, device, options).load();
   weights.resident_bytes = bytes_of(weights.ple_lower) + bytes_of(weights.ple_upper) + bytes_of(weights.head);
   for (const Layer& layer : weights.layers) {
-    for (const Linear* linear : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.ple_gate, &layer.ple_projection})
+    for (const Linear* linear :
+         {&layer.qkv, &layer.o, &layer.gate_up, &layer.down, &layer.ple_gate, &layer.ple_projection})
       weights.resident_bytes += bytes_of(*linear);
     if (!layer.moe) continue;
     weights.resident_bytes += bytes_of(layer.moe->router);
-    for (const Expert& expert : layer.moe->experts) weights.resident_bytes += bytes_of(expert.gate_up) + bytes_of(expert.down);
+    for (const Expert& expert : layer.moe->experts)
+      weights.resident_bytes += bytes_of(expert.gate_up) + bytes_of(expert.down);
   }
   return weights;
 }

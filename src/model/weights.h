@@ -72,16 +72,16 @@ struct LoadOptions {
 struct Weights {
   format::Gemma4Config config;
   std::shared_ptr<const format::Checkpoint> checkpoint;  // the tables read from it
-  RowTable embedding;         // [n_vocab, d_model]
-  RowTable ple;               // [n_vocab_ple, n_layers * d_ple]
+  RowTable embedding;                                    // [n_vocab, d_model]
+  RowTable ple;                                          // [n_vocab_ple, n_layers * d_ple]
   // per_layer_model_projection [n_layers * d_ple, d_model], cut at the first KV-shared layer: a prompt token whose logits
   // nobody wants needs only the lower part.
   Linear ple_lower, ple_upper;
-  int n_own_layers = 0;         // layers before the cut: all that store KV are among them
-  Norm ple_projection_norm;     // [1, d_ple]
+  int n_own_layers = 0;      // layers before the cut: all that store KV are among them
+  Norm ple_projection_norm;  // [1, d_ple]
   std::vector<Layer> layers;
   Norm final_norm;
-  Linear head;                  // [n_vocab, d_model]
+  Linear head;  // [n_vocab, d_model]
   std::size_t resident_bytes = 0;
 };
 

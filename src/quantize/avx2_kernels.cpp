@@ -80,10 +80,11 @@ Codes encode(__m256 scaled) {
 // Eight codes in 32-bit lanes to four bytes, the even column in the low nibble.
 std::uint32_t pack(__m256i codes) {
   const __m256i pairs = _mm256_or_si256(codes, _mm256_srli_epi64(codes, 28));  // in the low byte of each 64-bit lane
-  const __m256i picked = _mm256_shuffle_epi8(
-      pairs, _mm256_setr_epi8(0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-                              -1, -1, 0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
-  return std::uint32_t(_mm_cvtsi128_si32(_mm_or_si128(_mm256_castsi256_si128(picked), _mm256_extracti128_si256(picked, 1))));
+  const __m256i picked =
+      _mm256_shuffle_epi8(pairs, _mm256_setr_epi8(0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+                                                  0, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+  return std::uint32_t(
+      _mm_cvtsi128_si32(_mm_or_si128(_mm256_castsi256_si128(picked), _mm256_extracti128_si256(picked, 1))));
 }
 
 void add_error(__m256 weight, __m256 stored, __m256& weights, __m256& errors) {
@@ -125,9 +126,9 @@ __m256i encode_e4m3(__m256 value) {
   const __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), value);
   const __m256i bits = _mm256_castps_si256(magnitude);
   const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 20), _mm256_set1_epi32(1));
-  const __m256i normal = _mm256_sub_epi32(
-      _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7ffff))), 20),
-      _mm256_set1_epi32(120 << 3));
+  const __m256i normal =
+      _mm256_sub_epi32(_mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7ffff))), 20),
+                       _mm256_set1_epi32(120 << 3));
   // Below 2^-6 the codes count steps of 2^-9: adding 2^14, whose last bit is worth 2^-9, rounds to them.
   const __m256i shifted = _mm256_castps_si256(_mm256_add_ps(magnitude, _mm256_set1_ps(16384.0f)));
   const __m256i subnormal = _mm256_and_si256(shifted, _mm256_set1_epi32(0xff));

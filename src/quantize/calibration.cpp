@@ -19,19 +19,26 @@ constexpr int kMaxTokenId = 1 << 20;
 constexpr std::array<std::string_view, 8> kTexts = {
     "The tide had gone out before sunrise, and the boats lay on the sand at odd angles, waiting. Two children walked "
     "between them with a bucket, picking up whatever the water had forgotten: a cork, three blue shells, half a rope.",
-    "To find how much a loan costs, multiply what is still owed by the monthly rate, add the part that is paid back, and "
+    "To find how much a loan costs, multiply what is still owed by the monthly rate, add the part that is paid back, "
+    "and "
     "repeat for each month. At 6 % a year and 12,000 owed, the first month's interest is 12,000 * 0.06 / 12 = 60.",
     "def moving_average(values, width):\n    total, result = sum(values[:width]), []\n    for i in range(width, "
-    "len(values) + 1):\n        result.append(total / width)\n        if i < len(values):\n            total += values[i] - "
+    "len(values) + 1):\n        result.append(total / width)\n        if i < len(values):\n            total += "
+    "values[i] - "
     "values[i - width]\n    return result\n",
-    "{\"order\": 4711, \"customer\": {\"name\": \"Ada\", \"city\": \"Taipei\"}, \"items\": [{\"sku\": \"B-20\", \"count\": 3, "
+    "{\"order\": 4711, \"customer\": {\"name\": \"Ada\", \"city\": \"Taipei\"}, \"items\": [{\"sku\": \"B-20\", "
+    "\"count\": 3, "
     "\"price\": 9.5}, {\"sku\": \"C-07\", \"count\": 1, \"price\": 120.0}], \"paid\": true, \"note\": null}",
-    "台灣的夏天又熱又濕，午後常有雷陣雨。許多人喜歡在傍晚到河邊散步，買一杯冰涼的飲料，看著太陽慢慢落到山的後面。請問明天的天氣如何？",
-    "Der Zug hielt an einem kleinen Bahnhof, dessen Uhr seit Jahren stand. Le boulanger ouvrait sa porte à six heures, et "
+    "台灣的夏天又熱又濕，午後常有雷陣雨。許多人喜歡在傍晚到河邊散步，買一杯冰涼的飲料，看著太陽慢慢落到山的後面。請問明"
+    "天的天氣如何？",
+    "Der Zug hielt an einem kleinen Bahnhof, dessen Uhr seit Jahren stand. Le boulanger ouvrait sa porte à six heures, "
+    "et "
     "toute la rue sentait le pain. Mañana saldremos temprano, porque el camino es largo y hace calor.",
-    "An option to sell at 95 costs 2.40 and one to sell at 90 costs 1.10. Buying the first and selling the second costs "
+    "An option to sell at 95 costs 2.40 and one to sell at 90 costs 1.10. Buying the first and selling the second "
+    "costs "
     "1.30; the most it can earn is 95 - 90 - 1.30 = 3.70, and it breaks even at 95 - 1.30 = 93.70.",
-    "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20. Question: why does ice float? Answer: water "
+    "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20. Question: why does ice float? Answer: "
+    "water "
     "takes more room when it freezes, so the same weight of ice is lighter than the water that it pushes aside.",
 };
 

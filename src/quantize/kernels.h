@@ -15,8 +15,8 @@ struct Nvfp4Row {
   const std::uint16_t* weights;  // bf16 [cols]
   int cols;                      // a multiple of 16
   float global_scale;
-  std::uint8_t* codes;           // [cols / 2]
-  std::uint8_t* scales;          // [cols / 16]
+  std::uint8_t* codes;   // [cols / 2]
+  std::uint8_t* scales;  // [cols / 16]
 };
 
 struct Kernels {

@@ -71,13 +71,14 @@ std::string group_key(const std::string& module) {
 void check_quantizable(const Checkpoint& checkpoint, const Module& module, Scheme scheme) {
   const TensorInfo& tensor = *module.source.info;
   if (tensor.dtype != DType::kBF16)
-    throw Error("{}: tensor '{}': expected BF16, found {} (convert the checkpoint to BF16 first)", checkpoint.directory(),
-                tensor.name, format::name_of(tensor.dtype));
+    throw Error("{}: tensor '{}': expected BF16, found {} (convert the checkpoint to BF16 first)",
+                checkpoint.directory(), tensor.name, format::name_of(tensor.dtype));
   if (scheme != Scheme::kFP8Dynamic && module.cols % format::kNvfp4Block != 0)
     throw Error("{}: '{}': shape {}: NVFP4 needs a multiple of 16 columns (--ignore {} leaves it in BF16)",
                 checkpoint.directory(), module.name, format::shape_text(tensor.shape), module.name);
   if (module.rows == 0 || module.cols == 0)
-    throw Error("{}: tensor '{}': shape {} is empty", checkpoint.directory(), tensor.name, format::shape_text(tensor.shape));
+    throw Error("{}: tensor '{}': shape {} is empty", checkpoint.directory(), tensor.name,
+                format::shape_text(tensor.shape));
 }
 
 void add_outputs(const Module& module, Scheme scheme, std::vector<TensorInfo>& outputs) {
@@ -144,7 +145,8 @@ Plan make_plan(const Checkpoint& checkpoint, const format::Gemma4Config& config,
       continue;
     }
     if (quantized.size() != modules_of(entry).size())
-      throw Error("{}: tensor '{}': the recipe quantizes some of its experts and not others", checkpoint.directory(), name);
+      throw Error("{}: tensor '{}': the recipe quantizes some of its experts and not others", checkpoint.directory(),
+                  name);
     for (Module& module : quantized) {
       check_quantizable(checkpoint, module, recipe.scheme);
       groups[group_key(module.name)].modules.push_back(std::move(module));

@@ -28,9 +28,9 @@ struct Plan {
   Recipe recipe;
   std::vector<FusedGroup> groups;
   std::vector<format::Checkpoint::Entry> copies;
-  std::vector<std::string> dropped;         // of KV-shared layers: tensors that no reader may use
-  std::vector<std::string> ignored_modules; // linears left in BF16, as quantization_config lists them
-  std::vector<format::TensorInfo> outputs;  // names, types and shapes
+  std::vector<std::string> dropped;          // of KV-shared layers: tensors that no reader may use
+  std::vector<std::string> ignored_modules;  // linears left in BF16, as quantization_config lists them
+  std::vector<format::TensorInfo> outputs;   // names, types and shapes
 };
 
 Plan make_plan(const format::Checkpoint& checkpoint, const format::Gemma4Config& config, const Recipe& recipe);

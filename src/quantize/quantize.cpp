@@ -32,10 +32,17 @@ constexpr int kCalibrationTokens = 2048;              // of one sample
 constexpr std::uint16_t kInfinity = 0x7f80;
 
 // Files that make a directory usable besides its weights.
-constexpr const char* kCompanions[] = {
-    "tokenizer.json",         "tokenizer_config.json", "tokenizer.model",   "special_tokens_map.json",
-    "added_tokens.json",      "chat_template.jinja",   "chat_template.json", "generation_config.json",
-    "preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json"};
+constexpr const char* kCompanions[] = {"tokenizer.json",
+                                       "tokenizer_config.json",
+                                       "tokenizer.model",
+                                       "special_tokens_map.json",
+                                       "added_tokens.json",
+                                       "chat_template.jinja",
+                                       "chat_template.json",
+                                       "generation_config.json",
+                                       "preprocessor_config.json",
+                                       "processor_config.json",
+                                       "video_preprocessor_config.json"};
 
 // What one thread works in.
 struct Scratch {
@@ -178,7 +185,9 @@ class Job {
       const auto range = input_ranges_.find(module.name);
       // A module that no sample reached (an expert) has no range: the scale then is 1, as for an empty one.
       write_scalar(module.name + ".input_global_scale",
-                   range == input_ranges_.end() || range->second == 0 ? 1.0f : format::nvfp4_global_scale(format::round_to_bf16(range->second)));
+                   range == input_ranges_.end() || range->second == 0
+                       ? 1.0f
+                       : format::nvfp4_global_scale(format::round_to_bf16(range->second)));
     }
     const format::TensorInfo& codes_info = writer_.at(module.name + ".weight_packed");
     const format::TensorInfo& scales_info = writer_.at(module.name + ".weight_scale");
@@ -244,7 +253,8 @@ std::string component_of(const std::string& tensor) {
   return "other";
 }
 
-std::vector<Component> components(const format::Checkpoint& checkpoint, const std::vector<format::TensorInfo>& outputs) {
+std::vector<Component> components(const format::Checkpoint& checkpoint,
+                                  const std::vector<format::TensorInfo>& outputs) {
   std::map<std::string, Component> by_name;
   for (const auto& [name, entry] : checkpoint.entries()) {
     Component& component = by_name[component_of(name)];

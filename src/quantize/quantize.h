@@ -15,9 +15,9 @@ namespace nibble::quantize {
 struct Options {
   std::string model, output;
   Recipe recipe;
-  std::vector<std::vector<int>> samples;    // NVFP4: token ids whose activations set the input scales
+  std::vector<std::vector<int>> samples;  // NVFP4: token ids whose activations set the input scales
   bool force = false;
-  int n_threads = 0;                 // 0: every CPU
+  int n_threads = 0;                        // 0: every CPU
   const std::atomic<bool>* stop = nullptr;  // set: ends with Interrupted, nothing left behind
 };
 

@@ -40,7 +40,8 @@ std::string report_json(const Report& report) {
   root["dropped_tensors"] = report.dropped_tensors;
   json::array components, errors;
   for (const Component& c : report.components)
-    components.push_back({{"name", c.name}, {"tensors", c.tensors}, {"bytes_before", c.bytes_before}, {"bytes_after", c.bytes_after}});
+    components.push_back(
+        {{"name", c.name}, {"tensors", c.tensors}, {"bytes_before", c.bytes_before}, {"bytes_after", c.bytes_after}});
   for (const ModuleError& e : report.errors) errors.push_back({{"module", e.module}, {"relative_rms", e.relative_rms}});
   root["components"] = std::move(components);
   root["errors"] = std::move(errors);

@@ -35,7 +35,7 @@ class AddedTokens {
     int id;
     bool special;
   };
-  std::vector<Entry> entries_;             // sorted by text
+  std::vector<Entry> entries_;              // sorted by text
   std::array<std::uint32_t, 257> first_{};  // entries whose first byte is b: [first_[b], first_[b + 1])
 };
 

@@ -84,8 +84,8 @@ void Bpe::read_merges(const Vocabulary& vocabulary, const BpeModel& model, const
     if (merged < 0 || vocabulary.text(merged) != both)  // files list the ways to make a token one after the other
       merged = vocabulary.find(both).value_or(-1);
     if (merged < 0)
-      throw Error("{}: model.merges[{}]: \"{}\" and \"{}\" give \"{}\", which is not in the vocabulary", source, i, left,
-                  right, both);
+      throw Error("{}: model.merges[{}]: \"{}\" and \"{}\" give \"{}\", which is not in the vocabulary", source, i,
+                  left, right, both);
     table_.add(*left_id, *right_id, merged);
 
     merges_fallbacks = merges_fallbacks || is_fallback[std::size_t(*left_id)] || is_fallback[std::size_t(*right_id)];

@@ -53,7 +53,7 @@ class Bpe {
     };
     static constexpr std::uint32_t kEnd = ~0u;
 
-    std::vector<std::uint32_t> word_;     // units read and not yet encoded
+    std::vector<std::uint32_t> word_;  // units read and not yet encoded
     std::vector<Symbol> symbols_;
     std::vector<std::uint64_t> sorted_;   // rank << 32 | index of the left symbol: the pairs of the units
     std::vector<std::uint64_t> heap_;     // the pairs that merges made
@@ -76,9 +76,9 @@ class Bpe {
   void read_merges(const Vocabulary& vocabulary, const BpeModel& model, const std::string& source);
 
   // The token of each single character: a page of 256 per block of code points that has one.
-  std::vector<std::uint16_t> page_of_;        // [0x110000 / 256], 0: none
-  std::vector<std::array<int, 256>> pages_;   // pages_[0] is all kNoUnit
-  std::array<int, 256> bytes_{};              // where byte_fallback_
+  std::vector<std::uint16_t> page_of_;       // [0x110000 / 256], 0: none
+  std::vector<std::array<int, 256>> pages_;  // pages_[0] is all kNoUnit
+  std::array<int, 256> bytes_{};             // where byte_fallback_
   bool byte_fallback_ = false;
   bool fuse_unk_ = false;
   int unk_ = kNoUnit;

@@ -68,8 +68,7 @@ void Tokenizer::read_model(const JsonFields& root, const TokenizerJson& file) {
   }
   if (file.vocabulary.size() == 0) throw Error("{}: \"vocab\" is empty", model->source());
   if (model->number("dropout", 0) != 0) refuse(*model, "\"dropout\"", "null");
-  if (!model->string("continuing_subword_prefix", "").empty())
-    refuse(*model, "\"continuing_subword_prefix\"", "null");
+  if (!model->string("continuing_subword_prefix", "").empty()) refuse(*model, "\"continuing_subword_prefix\"", "null");
   if (!model->string("end_of_word_suffix", "").empty()) refuse(*model, "\"end_of_word_suffix\"", "null");
   if (model->boolean("ignore_merges", false)) refuse(*model, "\"ignore_merges\": true", "false");
   BpeModel bpe = {.byte_fallback = model->boolean("byte_fallback", false),

@@ -15,7 +15,7 @@ namespace nibble::tokenizer {
 
 class MergeTable {
  public:
-  static constexpr std::uint32_t kNone = 0xFFFFFF;    // no merge: behind every rank
+  static constexpr std::uint32_t kNone = 0xFFFFFF;  // no merge: behind every rank
   static constexpr std::size_t kMaxMerges = 1u << 23;
 
   // Room for `n_merges`, all of them added before the first look-up. The order of adding is the rank; a pair that is
@@ -53,7 +53,7 @@ class MergeTable {
     return ((left << 20 | right) * kMultiplier) >> join_shift_;
   }
 
-  std::vector<std::uint64_t> slots_;   // a power of two, at least half empty
+  std::vector<std::uint64_t> slots_;  // a power of two, at least half empty
   std::size_t mask_ = 0;
   int shift_ = 0;
   std::vector<std::uint32_t> merged_;  // by rank

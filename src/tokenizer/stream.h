@@ -23,7 +23,7 @@ class StreamDecoder {
   };
   StreamDecoder(const Tokenizer& tokenizer, const Options& options);  // `tokenizer` outlives it
 
-  std::string push(int id);               // whole characters; empty while nothing is certain
+  std::string push(int id);                   // whole characters; empty while nothing is certain
   int restarts() const { return restarts_; }  // how often sent text turned out to be no character
 
  private:

@@ -55,12 +55,12 @@ class Tokenizer {
   void encode_text(std::string_view text, bool parse_special, Bpe::Scratch& scratch, std::vector<int>& ids) const;
   void encode_piece(std::string_view piece, Bpe::Scratch& scratch, std::vector<int>& ids) const;
 
-  Vocabulary vocabulary_;                  // added tokens included
-  std::vector<bool> special_;              // by id
-  AddedTokens raw_added_;                  // found in the raw text
-  AddedTokens normalized_added_;           // found after the normalizer
+  Vocabulary vocabulary_;         // added tokens included
+  std::vector<bool> special_;     // by id
+  AddedTokens raw_added_;         // found in the raw text
+  AddedTokens normalized_added_;  // found after the normalizer
   std::vector<Replacement> normalizer_;
-  std::string split_behind_;               // the pre-tokenizer: a piece ends behind each of these; empty: no splitting
+  std::string split_behind_;  // the pre-tokenizer: a piece ends behind each of these; empty: no splitting
   Bpe bpe_;
   Decoder decoder_;
   std::vector<int> prefix_, suffix_;

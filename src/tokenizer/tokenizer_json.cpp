@@ -119,7 +119,8 @@ struct Handler {
       return true;
     }
     stack.push_key(text);
-    if (!keys.back().insert(text).second) return fail(error, fmt::format("key \"{}\" appears twice in one object", text));
+    if (!keys.back().insert(text).second)
+      return fail(error, fmt::format("key \"{}\" appears twice in one object", text));
     path.back().swap(text);
     text.clear();
     return true;
@@ -166,8 +167,8 @@ struct Handler {
       case Vocabulary::Added::kSameText: return fail(error, fmt::format("model.vocab: \"{}\" appears twice", token));
       case Vocabulary::Added::kSameId: break;
     }
-    return fail(error, fmt::format("model.vocab: \"{}\" and \"{}\" have the same id {}",
-                                   out.vocabulary.text(int(id)), token, id));
+    return fail(error, fmt::format("model.vocab: \"{}\" and \"{}\" have the same id {}", out.vocabulary.text(int(id)),
+                                   token, id));
   }
 
   bool on_number_part(json::string_view s, json::error_code&) {
@@ -223,8 +224,7 @@ std::vector<std::string_view> TokenizerJson::merges() const {
 TokenizerJson read_tokenizer_json(std::string_view text, const std::string& source) {
   // Offsets into the texts are 32 bits wide; Gemma 4's file has 32 MB.
   constexpr std::size_t kMaxBytes = 256u << 20;
-  if (text.size() > kMaxBytes)
-    throw Error("{}: expected at most {} bytes, found {}", source, kMaxBytes, text.size());
+  if (text.size() > kMaxBytes) throw Error("{}: expected at most {} bytes, found {}", source, kMaxBytes, text.size());
   json::parse_options options;
   options.max_depth = kMaxJsonDepth;
   json::basic_parser<Handler> parser(options);

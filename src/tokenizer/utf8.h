@@ -18,8 +18,8 @@ class Utf8State {
   bool broken() const { return broken_; }
 
  private:
-  int remaining_ = 0;                        // continuation bytes still to come
-  std::uint8_t low_ = 0x80, high_ = 0xBF;    // what the next of them may be
+  int remaining_ = 0;                      // continuation bytes still to come
+  std::uint8_t low_ = 0x80, high_ = 0xBF;  // what the next of them may be
   bool broken_ = false;
 };
 

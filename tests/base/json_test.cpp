@@ -39,7 +39,8 @@ TEST(Json, DepthIsBoundedExactly) {
 }
 
 TEST(JsonFields, SayWhatWasExpectedAndFound) {
-  const json::value value = parse_json(R"({"n": 7, "s": "x", "big": 18446744073709551615, "none": null, "f": 16.0})", "in");
+  const json::value value =
+      parse_json(R"({"n": 7, "s": "x", "big": 18446744073709551615, "none": null, "f": 16.0})", "in");
   const JsonFields fields(value, "config.json");
   EXPECT_EQ(fields.integer("n", {1, 8}), 7);
   EXPECT_EQ(fields.integer("f", {1, 16}), 16);
@@ -55,7 +56,9 @@ TEST(JsonFields, SayWhatWasExpectedAndFound) {
   EXPECT_EQ(message([&] { fields.integer("n", {1, 6}); }), "config.json: \"n\": expected 1 to 6, found 7");
   EXPECT_EQ(message([&] { fields.integer("s", {1, 6}); }), "config.json: \"s\": expected an integer, found a string");
   EXPECT_EQ(message([&] { fields.integer("none", {1, 6}); }), "config.json: \"none\" is missing");
-  EXPECT_EQ(message([&] { fields.integer("big", {1, 6}); }),
+  EXPECT_EQ(message([&] {
+              fields.integer("big", {1, 6});
+            }),
             "config.json: \"big\": expected 1 to 6, found 18446744073709551615");
 }
 

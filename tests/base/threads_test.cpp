@@ -13,8 +13,7 @@ namespace {
 TEST(ThreadTeam, CoversEveryIndexOnce) {
   for (const int n_threads : {1, 2, 3, 16}) {
     ThreadTeam team(n_threads);
-    for (const std::size_t n :
-         {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{1000}}) {
+    for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{1000}}) {
       std::vector<std::atomic<int>> seen(n);
       team.parallel_for(n, 16, [&](std::size_t begin, std::size_t end) {
         EXPECT_EQ(begin % 16, 0u);

@@ -32,7 +32,8 @@ json::object request_of(const json::object& golden) {
     for (const char* key : {"add_generation_prompt", "continue_final_message", "reasoning_effort"})
       if (const json::value* value = sent.if_contains(key)) request[key] = *value;
     // The reference server turns an effort into the variable that templates read.
-    if (const json::value* effort = sent.if_contains("reasoning_effort"); effort != nullptr && !request.contains("enable_thinking"))
+    if (const json::value* effort = sent.if_contains("reasoning_effort");
+        effort != nullptr && !request.contains("enable_thinking"))
       request["enable_thinking"] = json::value_to<std::string>(*effort) != "none";
   } else {
     request = golden.at("variables").get_object();

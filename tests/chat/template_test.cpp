@@ -34,7 +34,8 @@ std::string repeated(std::string_view part, int times) {
 
 TEST(Template, EndsHostileProgramsWithAnErrorInTime) {
   const std::string endless =
-      "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{% endfor %}";
+      "{% for a in range(100000) %}{% for b in range(100000) %}{% for c in range(100000) %}{% endfor %}{% endfor %}{% "
+      "endfor %}";
   const std::pair<std::string, std::string> cases[] = {
       {endless, "steps"},
       {"{% for a in range(1000000000) %}{% endfor %}", "range() of"},
@@ -43,16 +44,19 @@ TEST(Template, EndsHostileProgramsWithAnErrorInTime) {
       {"{{ '' * 1000000000000 }}{{ [] * 1000000000000 }}{{ undefined_name() }}", "'undefined_name' is undefined"},
       {"{{ [0] * 1000000000000 }}", "bytes of memory"},
       {"{{ 10 ** 1000000000 }}", "too large"},
-      {"{% set ns = namespace(s='x') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "bytes of memory"},
+      {"{% set ns = namespace(s='x') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+       "bytes of memory"},
       {"{% set ns = namespace(s=[1]) %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", "steps"},
       {"{% set ns = namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s = [ns.s] %}{% endfor %}", "deeper than"},
       {"{% set ns = namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s = [ns.s] | map('default') %}{% endfor %}",
        "deeper than"},
-      {"{% set ns = namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s = [ns.s].index %}{% endfor %}", "deeper than"},
+      {"{% set ns = namespace(s=[]) %}{% for i in range(1000) %}{% set ns.s = [ns.s].index %}{% endfor %}",
+       "deeper than"},
       {"{% for i in range(100000) %}{{ text }}{% endfor %}", "longer than"},
       {"{% for i in range(100000) %}{{ 'x' * 1000 }}{% endfor %}", "steps"},
       {"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "too deep"},
-      {"{% macro f(x) %}{{ g(x) }}{% endmacro %}{% macro g(x) %}{% if true %}{{ f(x) | trim }}{% endif %}{% endmacro %}{{ f(1) }}",
+      {"{% macro f(x) %}{{ g(x) }}{% endmacro %}{% macro g(x) %}{% if true %}{{ f(x) | trim }}{% endif %}{% endmacro "
+       "%}{{ f(1) }}",
        "too deep"},
       {"{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", "too deep"},
       {"{{ 'a' | indent(1000000000, true) * 1000 }}", "memory"},
@@ -89,7 +93,8 @@ TEST(Template, LetsNothingHoldItselfBeyondTheRendering) {
   };
   for (const char* text : rings) EXPECT_EQ(Template::parse(text, "t").render({}), "True");
   const char* const chain =
-      "{% set ns = namespace(last=none) %}{% for i in range(20000) %}{% set ns.last = namespace(next=ns.last) %}{% endfor %}ok";
+      "{% set ns = namespace(last=none) %}{% for i in range(20000) %}{% set ns.last = namespace(next=ns.last) %}{% "
+      "endfor %}ok";
   EXPECT_EQ(Template::parse(chain, "t").render({}), "ok");
   EXPECT_THAT(error_of("{% set ns = namespace() %}{% set ns.ns = [ns] %}{{ ns }}"), HasSubstr("deeper than"));
 }
@@ -140,8 +145,9 @@ class ModelDirectory : public ::testing::Test {
 
 TEST_F(ModelDirectory, GivesItsTemplateAndSpecialTokens) {
   const json::object request = {{"messages", json::array()}};
-  write("tokenizer_config.json",
-        R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": "{{ bos_token }}config{{ eos_token }}"})");
+  write(
+      "tokenizer_config.json",
+      R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": "{{ bos_token }}config{{ eos_token }}"})");
   EXPECT_EQ(load_chat_template(path_).render(request), "<s>config</s>");
   write("chat_template.jinja", "{{ bos_token }}file");
   EXPECT_EQ(load_chat_template(path_).render(request), "<s>file");

@@ -30,7 +30,8 @@ class PromptEncoderTest : public ::testing::Test {
   Ids ids(const std::vector<Part>& parts) const { return encoder_.encode(text_of(parts)); }
   Ids plain(std::string_view text, bool parse_special) const { return tokenizer_.encode(text, parse_special); }
 
-  tokenizer::Tokenizer tokenizer_ = tokenizer::Tokenizer::parse(testing::chat_tokenizer_json(testing::kChatVocab), "test");
+  tokenizer::Tokenizer tokenizer_ =
+      tokenizer::Tokenizer::parse(testing::chat_tokenizer_json(testing::kChatVocab), "test");
   PromptEncoder encoder_{tokenizer_};
 };
 

@@ -48,14 +48,22 @@ TEST(GenerateCommand, GreedyFollowsTheReference) {
     EXPECT_NE(outcome.err.find("reference"), std::string::npos) << "the device describes itself";
     const json::array ids = parse_json(outcome.out, "stdout").at("ids").as_array();
     ASSERT_EQ(ids.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size() && margin[i] > 1e-2f; ++i) ASSERT_EQ(ids[i].as_int64(), expected[i]) << i;
+    for (std::size_t i = 0; i < expected.size() && margin[i] > 1e-2f; ++i)
+      ASSERT_EQ(ids[i].as_int64(), expected[i]) << i;
   }
 }
 
 TEST(GenerateCommand, SeedsDecideAndLogprobsAreAnOption) {
   if (models().empty()) GTEST_SKIP() << "no golden models here";
-  const std::vector<std::string> base = {"generate", (models().front() / "model").string(), "--input-ids", "2,5,7",
-                                         "--max-new-tokens", "12", "--ignore-eos", "--log-level", "off"};
+  const std::vector<std::string> base = {"generate",
+                                         (models().front() / "model").string(),
+                                         "--input-ids",
+                                         "2,5,7",
+                                         "--max-new-tokens",
+                                         "12",
+                                         "--ignore-eos",
+                                         "--log-level",
+                                         "off"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), base.begin(), base.end());
     const Outcome outcome = run_nibble(more);
@@ -85,31 +93,41 @@ TEST(GenerateCommand, EachMistakeIsOneLine) {
   };
   for (const Case& c : {
            Case{{"--input-ids", "2,x,7"},
-                2, "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found 'x'"},
+                2,
+                "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found 'x'"},
            Case{{"--input-ids", "2,5,"},
-                2, "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found ''"},
+                2,
+                "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found ''"},
            Case{{"--input-ids", "99999999999"},
-                2, "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found '99999999999'"},
-           Case{{"--input-ids", "2,100000"},
-                1, "nibble: the prompt's token 1 is id 100000: " + vocabulary},
+                2,
+                "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found '99999999999'"},
+           Case{{"--input-ids", "2,100000"}, 1, "nibble: the prompt's token 1 is id 100000: " + vocabulary},
            Case{{"--input-ids", "2,-5"}, 1, "nibble: the prompt's token 1 is id -5: " + vocabulary},
            Case{{"--input-ids", "2", "--threads", "0"}, 2, "nibble: --threads: expected 1 to 1024, got 0"},
            Case{{"--input-ids", "2", "--device", "cuda"},
-                2, "nibble: --device: 'cuda' is not in this build; available: cpu, reference"},
+                2,
+                "nibble: --device: 'cuda' is not in this build; available: cpu, reference"},
            Case{{"--input-ids", "2", "--activations-dtype", "int8"},
-                2, "nibble: --activations-dtype: 'int8' is not in this build; available: bf16"},
+                2,
+                "nibble: --activations-dtype: 'int8' is not in this build; available: bf16"},
            Case{{"--input-ids", "2", "--lm-head", "screened"},
-                2, "nibble: --lm-head: 'screened' is not in this build; available: exact"},
+                2,
+                "nibble: --lm-head: 'screened' is not in this build; available: exact"},
            Case{{"--input-ids", "2", "--quantization", "int4"},
-                2, "nibble: --quantization: 'int4' is not in this build; available: fp8"},
+                2,
+                "nibble: --quantization: 'int4' is not in this build; available: fp8"},
            Case{{"--input-ids", "2", "--temperature", "-1"}, 2, "nibble: temperature must be in [0, 100], got -1"},
            Case{{"--input-ids", "2", "--logit-bias", "7"},
-                2, "nibble: --logit-bias: expected TOKEN:BIAS, as in 1234:-2.5, found '7'"},
+                2,
+                "nibble: --logit-bias: expected TOKEN:BIAS, as in 1234:-2.5, found '7'"},
            Case{{"--input-ids", "2,5,7", "--max-model-len", "3"},
-                1, "nibble: the prompt has 3 tokens: with at least one to answer, a context of 3 holds at most 2"},
+                1,
+                "nibble: the prompt has 3 tokens: with at least one to answer, a context of 3 holds at most 2"},
            Case{{"--input-ids", "2", "--max-model-len", "20000000"},
-                2, fmt::format("nibble: --max-model-len: expected 2 to {}, as far as this model's positions reach, got "
-                               "20000000", text.max_positions)},
+                2,
+                fmt::format("nibble: --max-model-len: expected 2 to {}, as far as this model's positions reach, got "
+                            "20000000",
+                            text.max_positions)},
        }) {
     std::vector<std::string> arguments = {"generate", model, "--max-new-tokens", "4", "--log-level", "off"};
     arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
@@ -121,8 +139,8 @@ TEST(GenerateCommand, EachMistakeIsOneLine) {
 }
 
 TEST(GenerateCommand, NoSuchModel) {
-  const Outcome outcome = run_nibble({"generate", "/no/such/model", "--input-ids", "2", "--max-new-tokens", "4",
-                                      "--log-level", "off"});
+  const Outcome outcome =
+      run_nibble({"generate", "/no/such/model", "--input-ids", "2", "--max-new-tokens", "4", "--log-level", "off"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(only_line(outcome),
             "nibble: /no/such/model: no such directory; MODEL is a folder with config.json and its safetensors");
@@ -138,9 +156,11 @@ TEST(LogitsCommand, WritesWhatTheReferenceComputes) {
     const std::string path = temporary.file("out.safetensors");
     for (int p = 0; golden.has(fmt::format("prompt{}.input_ids", p)); ++p) {
       const std::vector<int> ids = golden.ids(fmt::format("prompt{}.input_ids", p));
-      const bool listed = golden.has("hidden.embed") && golden.info("hidden.embed").shape[0] == std::int64_t(ids.size());
-      std::vector<std::string> arguments = {"logits",   (folder / "model").string(), "--input-ids", text_of(ids),
-                                            "--output", path,                        "--device",    "reference"};
+      const bool listed =
+          golden.has("hidden.embed") && golden.info("hidden.embed").shape[0] == std::int64_t(ids.size());
+      std::vector<std::string> arguments = {
+          "logits",   (folder / "model").string(), "--input-ids", text_of(ids), "--output", path, "--device",
+          "reference"};
       if (listed) arguments.push_back("--activations");
       const Outcome outcome = run_nibble(arguments);
       ASSERT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -11,9 +11,7 @@ namespace {
 
 using testing::run_nibble;
 
-std::string own(const char* relative) {
-  return (testing::own_goldens() / "model" / relative).string();
-}
+std::string own(const char* relative) { return (testing::own_goldens() / "model" / relative).string(); }
 
 TEST(Inspect, JsonHasTheNumbers) {
   const auto outcome = run_nibble({"inspect", own("text-e2b-like/model"), "--json", "--bandwidth", "100"});
@@ -32,8 +30,8 @@ TEST(Inspect, JsonHasTheNumbers) {
 }
 
 TEST(Inspect, TheTableFitsAHundredColumns) {
-  for (const char* model : {"text-e2b-like/model", "text-26b-a4b-like/model", "mm-e4b-like/model",
-                            "quant-model/NVFP4", "quant-model/FP8_DYNAMIC", "int4-model/W4A16G32"}) {
+  for (const char* model : {"text-e2b-like/model", "text-26b-a4b-like/model", "mm-e4b-like/model", "quant-model/NVFP4",
+                            "quant-model/FP8_DYNAMIC", "int4-model/W4A16G32"}) {
     const auto outcome = run_nibble({"inspect", own(model)});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     std::size_t begin = outcome.out.find('\n') + 1;  // the first line is the path
@@ -45,8 +43,7 @@ TEST(Inspect, TheTableFitsAHundredColumns) {
 }
 
 TEST(Inspect, SaysWhyPleIsNoBandwidth) {
-  const std::string out =
-      testing::replaced(run_nibble({"inspect", own("text-e2b-like/model")}).out, "\n", " ");
+  const std::string out = testing::replaced(run_nibble({"inspect", own("text-e2b-like/model")}).out, "\n", " ");
   EXPECT_NE(out.find("PLE: the table is 11.2 % of the checkpoint (73.73 KB), and 0.0709 % of what a token "
                      "reads: a gather of one "
                      "row, 384 bytes."),

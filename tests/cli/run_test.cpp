@@ -65,8 +65,9 @@ TEST(RunCommand, OneAnswer) {
   EXPECT_EQ(stats[0].n_cached, 0);
   EXPECT_EQ(stats[0].n_new, 20);
   EXPECT_EQ(stats[0].end, "length");
-  EXPECT_EQ(stats_of(ask(model, {"hello", "--system", "Be brief.", "--max-new-tokens", "2", "--stats"}).err)[0].n_prompt,
-            stats[0].n_prompt + 1 + 16 + 1 + 1);
+  EXPECT_EQ(
+      stats_of(ask(model, {"hello", "--system", "Be brief.", "--max-new-tokens", "2", "--stats"}).err)[0].n_prompt,
+      stats[0].n_prompt + 1 + 16 + 1 + 1);
 }
 
 // Every kind of token comes up in noise: what is shown is whole characters, and never a special token.
@@ -74,8 +75,9 @@ TEST(RunCommand, OnlyWholeCharactersAndNoSpecialTokens) {
   const ChatModel model;
   std::string all;
   for (const char* seed : {"1", "2", "3"}) {
-    const Outcome outcome = run_nibble({"run", model.path(), "hello", "--temperature", "3", "--seed", seed, "--top-k", "0",
-                                        "--top-p", "1", "--max-new-tokens", "300", "--ignore-eos", "--log-level", "off"});
+    const Outcome outcome =
+        run_nibble({"run", model.path(), "hello", "--temperature", "3", "--seed", seed, "--top-k", "0", "--top-p", "1",
+                    "--max-new-tokens", "300", "--ignore-eos", "--log-level", "off"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     all += outcome.out;
   }
@@ -93,8 +95,10 @@ TEST(RunCommand, TheEndTokenEndsAnAnswer) {
   EXPECT_EQ(stats_of(outcome.err).at(0).n_new, 1);
   EXPECT_EQ(stats_of(outcome.err).at(0).end, "stop");
   // Sampling that the model's makers recommend is the default: a greedy one here, so no seed is needed.
-  std::ofstream(model.file("generation_config.json")) << R"({"do_sample": false, "max_new_tokens": 7, "eos_token_id": 1})";
-  const std::vector<std::string> plain = {"run", model.path(), "hello", "--stats", "--log-level", "off", "--ignore-eos"};
+  std::ofstream(model.file("generation_config.json"))
+      << R"({"do_sample": false, "max_new_tokens": 7, "eos_token_id": 1})";
+  const std::vector<std::string> plain = {"run",         model.path(), "hello",       "--stats",
+                                          "--log-level", "off",        "--ignore-eos"};
   const Outcome once = run_nibble(plain);
   EXPECT_EQ(stats_of(once.err).at(0).n_new, 7);
   EXPECT_EQ(run_nibble(plain).out, once.out);
@@ -163,15 +167,19 @@ TEST(RunCommand, EachMistakeIsOneLine) {
            Case{{"caf\xe9"}, 1, "nibble: the prompt is not UTF-8: byte 3 is 0xe9"},
            Case{{"hello", "--system", "\xff"}, 1, "nibble: the system text is not UTF-8: byte 0 is 0xff"},
            Case{{std::string(300, 'x'), "--max-model-len", "64"},
-                1, "nibble: the prompt has 316 tokens: with at least one to answer, a context of 64 holds at most 63"},
+                1,
+                "nibble: the prompt has 316 tokens: with at least one to answer, a context of 64 holds at most 63"},
            Case{{"hello", "--max-new-tokens", "-3"}, 2, "nibble: max_new_tokens must be in [1, 2147483648], got -3"},
            Case{{"hello", "--top-p", "0"}, 2, "nibble: top_p must be in (0, 1], got 0"},
            Case{{"hello", "--stop", ""},
-                2, "nibble: stop has an empty string: it would end every answer before it begins"},
+                2,
+                "nibble: stop has an empty string: it would end every answer before it begins"},
            Case{{"hello", "--stop-token-ids", "192"},
-                2, "nibble: stop_token_ids names token 192: the vocabulary has ids 0 to 191"},
+                2,
+                "nibble: stop_token_ids names token 192: the vocabulary has ids 0 to 191"},
            Case{{"hello", "--max-model-len", "1"},
-                2, "nibble: --max-model-len: expected 2 to 131072, as far as this model's positions reach, got 1"},
+                2,
+                "nibble: --max-model-len: expected 2 to 131072, as far as this model's positions reach, got 1"},
            Case{{"", "--raw"}, 1, "nibble: the prompt is empty: at least one token is needed"},
        }) {
     const Outcome outcome = ask(model, c.more);
@@ -231,7 +239,8 @@ class Terminal {
   }
 
   int exit_code() {
-    while (read_some()) {}
+    while (read_some()) {
+    }
     int status = 0;
     waitpid(child_, &status, 0);
     child_ = -1;

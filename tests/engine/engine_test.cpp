@@ -126,11 +126,11 @@ TEST(Engine, NeighboursAndChunksChangeNothing) {
       alone.push_back(run(engine, request));
       EXPECT_TRUE(alone.back().finish.has_value());
     }
-    for (const EngineLimits& limits : {EngineLimits{.max_model_len = 128, .max_sequences = 1, .max_batch_rows = 1},
-                                       EngineLimits{.max_model_len = 128, .max_sequences = 3, .max_batch_rows = 7},
-                                       EngineLimits{.max_model_len = 128, .max_sequences = 9, .max_batch_rows = 64},
-                                       EngineLimits{.max_model_len = 120, .max_sequences = 4, .max_batch_rows = 33,
-                                                    .pool_positions = 160}}) {
+    for (const EngineLimits& limits :
+         {EngineLimits{.max_model_len = 128, .max_sequences = 1, .max_batch_rows = 1},
+          EngineLimits{.max_model_len = 128, .max_sequences = 3, .max_batch_rows = 7},
+          EngineLimits{.max_model_len = 128, .max_sequences = 9, .max_batch_rows = 64},
+          EngineLimits{.max_model_len = 120, .max_sequences = 4, .max_batch_rows = 33, .pool_positions = 160}}) {
       Engine engine = loaded.engine(limits);
       const int blocks = engine.free_kv_blocks();
       std::vector<RequestId> ids;
@@ -210,10 +210,10 @@ TEST(Engine, KeptCacheChangesNothing) {
       if (turn == 3 || turn == 5) conversation.resize(conversation.size() - 5);
       if (turn == 7) conversation.resize(20);
       for (int i = 0; i < 25; ++i) conversation.push_back(int(random() % n_vocab));
-      const Request request{.prompt_ids = conversation,
-                            .params = {.temperature = turn % 2 == 0 ? 0.0 : 1.0, .seed = 5, .max_new_tokens = 9,
-                                       .ignore_eos = true},
-                            .keep_cache = true};
+      const Request request{
+          .prompt_ids = conversation,
+          .params = {.temperature = turn % 2 == 0 ? 0.0 : 1.0, .seed = 5, .max_new_tokens = 9, .ignore_eos = true},
+          .keep_cache = true};
       Engine fresh = loaded.engine(limits);
       const Answer answer = run(keeping, request);
       EXPECT_EQ(answer, run(fresh, request)) << "turn " << turn;
@@ -349,9 +349,10 @@ TEST(Engine, LimitsTheModelCannotServe) {
     }
     return "";
   };
-  EXPECT_EQ(message({.max_model_len = longest + 1}),
-            fmt::format("the context must be from 2 to {} tokens, as long as the model's positions reach; {} was asked for",
-                        longest, longest + 1));
+  EXPECT_EQ(
+      message({.max_model_len = longest + 1}),
+      fmt::format("the context must be from 2 to {} tokens, as long as the model's positions reach; {} was asked for",
+                  longest, longest + 1));
   EXPECT_EQ(message({.max_model_len = 64, .max_sequences = 9, .max_batch_rows = 8}),
             "a step of 8 rows cannot serve 9 sequences");
 }
@@ -371,7 +372,8 @@ TEST(Engine, AStepThatFailsEndsItsRequestsOnly) {
     Loaded loaded(copy);
     Engine engine = loaded.engine({.max_model_len = 64, .max_sequences = 2, .max_batch_rows = 16});
     const int blocks = engine.free_kv_blocks();
-    const Request request{.prompt_ids = {5, 6, 7}, .params = {.temperature = 0, .max_new_tokens = 6, .ignore_eos = true}};
+    const Request request{.prompt_ids = {5, 6, 7},
+                          .params = {.temperature = 0, .max_new_tokens = 6, .ignore_eos = true}};
     const Answer expected = run(engine, request);
     EXPECT_EQ(expected.finish, FinishReason::kLength);
 

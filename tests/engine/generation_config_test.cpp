@@ -30,7 +30,8 @@ TEST(GenerationConfig, AsPublished) {
 }
 
 TEST(GenerationConfig, OneEndTokenGreedyAndNulls) {
-  const GenerationConfig config = parse(R"({"do_sample": false, "temperature": 0.7, "eos_token_id": 3, "top_k": null})");
+  const GenerationConfig config =
+      parse(R"({"do_sample": false, "temperature": 0.7, "eos_token_id": 3, "top_k": null})");
   EXPECT_EQ(config.defaults.temperature, 0);
   EXPECT_EQ(config.defaults.top_k, 0);
   EXPECT_EQ(config.eos_token_ids, (std::vector<int>{3}));

@@ -156,7 +156,8 @@ TEST(Sampler, GreedyTakesTheLowestIdOfEquals) {
 // From 1e-5, where sampling begins, to 0.01 a temperature is 0.01, which gives the second of these logits one in twenty.
 TEST(Sampler, TheLowestTemperature) {
   int second = 0;
-  for (int position = 0; position < 400; ++position) second += sample({.temperature = 1e-4}, {0.03f, 0}, 3, position).id;
+  for (int position = 0; position < 400; ++position)
+    second += sample({.temperature = 1e-4}, {0.03f, 0}, 3, position).id;
   EXPECT_GT(second, 5);
   EXPECT_LT(second, 50);
 }

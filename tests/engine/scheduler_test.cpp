@@ -29,8 +29,8 @@ class SchedulerTest : public ::testing::Test {
     scheduler_.emplace(*cache_, max_batch_rows);
   }
   void add(RequestId id, std::size_t n_prompt, std::size_t n_new, bool keep = false, int token = 7) {
-    auto sequence = std::make_unique<Sequence>(
-        Request{.prompt_ids = std::vector<int>(n_prompt, token), .keep_cache = keep});
+    auto sequence =
+        std::make_unique<Sequence>(Request{.prompt_ids = std::vector<int>(n_prompt, token), .keep_cache = keep});
     sequence->id = id;
     sequence->max_length = n_prompt + n_new;
     scheduler_->add(std::move(sequence));
@@ -77,9 +77,9 @@ TEST_F(SchedulerTest, DecodersFirstThenPromptsInPieces) {
 
 TEST_F(SchedulerTest, FirstComeFirstServed) {
   make(2, 8, 64, 96);  // three blocks of 32
-  add(1, 4, 30);   // two blocks
-  add(2, 4, 60);   // two blocks: waits for the first
-  add(3, 4, 2);    // one block: would fit, but does not overtake
+  add(1, 4, 30);       // two blocks
+  add(2, 4, 60);       // two blocks: waits for the first
+  add(3, 4, 2);        // one block: would fit, but does not overtake
   EXPECT_EQ(step(), "1x4");
   EXPECT_EQ(scheduler_->n_waiting(), 2u);
   EXPECT_TRUE(scheduler_->discard(1));

@@ -16,9 +16,7 @@ namespace {
 
 using testing::GoldenFile;
 
-GoldenFile golden() {
-  return GoldenFile(testing::own_goldens() / "codecs.safetensors");
-}
+GoldenFile golden() { return GoldenFile(testing::own_goldens() / "codecs.safetensors"); }
 
 TEST(E4m3, EveryCodeIsTorchs) {
   const auto values = golden().floats("e4m3.values");
@@ -113,9 +111,7 @@ TEST(Bf16, All65536Codes) {
 TEST(Bf16, EveryMidpoint) {
   for (std::uint32_t code = 0; code < 65536; ++code) {
     if ((code & 0x7fff) >= 0x7f80) continue;  // infinite or NaN
-    const auto rounded = [&](std::uint32_t low) {
-      return f32_to_bf16(std::bit_cast<float>(code << 16 | low));
-    };
+    const auto rounded = [&](std::uint32_t low) { return f32_to_bf16(std::bit_cast<float>(code << 16 | low)); };
     if (rounded(0x7fff) != code || rounded(0x8000) != code + code % 2 || rounded(0x8001) != code + 1 ||
         rounded(0xffff) != code + 1)
       FAIL() << code;
@@ -154,8 +150,7 @@ TEST(Nvfp4, StoredTensorsDecodeAsTheReference) {
     if (!tensor.name.starts_with("NVFP4") || !tensor.name.ends_with(suffix)) continue;
     const std::string name = tensor.name.substr(0, tensor.name.size() - suffix.size());
     if (!file.has(name + ".dequantized_bf16")) continue;
-    const auto packed = file.raw<std::uint8_t>(tensor.name),
-               scales = file.raw<std::uint8_t>(name + ".weight_scale");
+    const auto packed = file.raw<std::uint8_t>(tensor.name), scales = file.raw<std::uint8_t>(name + ".weight_scale");
     const float global_scale = file.floats(name + ".weight_global_scale")[0];
     const auto expected = file.raw<std::uint16_t>(name + ".dequantized_bf16");
     ASSERT_EQ(packed.size() * 2, expected.size());
@@ -176,8 +171,7 @@ TEST(Fp8, StoredTensorsDecodeAsTheReference) {
   int n_weights = 0;
   for (const TensorInfo& tensor : file.tensors()) {
     const std::string suffix = ".weight";
-    if (!tensor.name.starts_with("FP8") || !tensor.name.ends_with(suffix) || tensor.dtype != DType::kF8E4M3)
-      continue;
+    if (!tensor.name.starts_with("FP8") || !tensor.name.ends_with(suffix) || tensor.dtype != DType::kF8E4M3) continue;
     const std::string name = tensor.name.substr(0, tensor.name.size() - suffix.size());
     if (!file.has(name + ".dequantized_bf16")) continue;
     const auto codes = file.raw<std::uint8_t>(tensor.name);

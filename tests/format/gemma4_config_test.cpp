@@ -45,8 +45,7 @@ void expect_release(const Release& release, const Gemma4Config& config) {
     const bool full = (i + 1) % release.every_full == 0, shared = i >= n_own;
     EXPECT_EQ(layer.kind, full ? AttentionKind::kFull : AttentionKind::kSliding);
     EXPECT_EQ(layer.head_dim, full ? 512 : 256);
-    EXPECT_EQ(layer.n_kv_heads,
-              full && release.n_full_kv_heads ? release.n_full_kv_heads : release.n_kv_heads);
+    EXPECT_EQ(layer.n_kv_heads, full && release.n_full_kv_heads ? release.n_full_kv_heads : release.n_kv_heads);
     EXPECT_EQ(layer.k_is_v, full && release.n_full_kv_heads != 0);
     EXPECT_EQ(layer.d_ff, release.d_ff * (release.double_wide && shared ? 2 : 1));
     // Both E models have a full layer right before the shared ones.
@@ -136,8 +135,7 @@ std::string verdict(std::string_view field, std::string_view value, Spelling spe
 }
 
 TEST(Gemma4Config, WhatIsNoGemma4) {
-  EXPECT_EQ(verdict("/model_type", "\"gemma3\""),
-            "x: \"model_type\": expected gemma4 or gemma4_text, found 'gemma3'");
+  EXPECT_EQ(verdict("/model_type", "\"gemma3\""), "x: \"model_type\": expected gemma4 or gemma4_text, found 'gemma3'");
   EXPECT_EQ(verdict("/model_type", ""), "x: \"model_type\": expected gemma4 or gemma4_text, found ''");
   EXPECT_EQ(verdict("/model_type", "4"), "x: \"model_type\": expected a string, found an integer");
   EXPECT_EQ(verdict("/text_config", ""), "x: \"text_config\" is missing");
@@ -152,22 +150,21 @@ TEST(Gemma4Config, EverySizeHasARange) {
     const char* name;
     std::int64_t min, max;
   };
-  for (const Field& f : {Field{"num_hidden_layers", 1, 256}, Field{"hidden_size", 1, 65536},
-                         Field{"num_attention_heads", 1, 256}, Field{"num_key_value_heads", 1, 256},
-                         Field{"head_dim", 1, 65536}, Field{"global_head_dim", 1, 65536},
-                         Field{"intermediate_size", 1, 65536}, Field{"vocab_size", 1, 1 << 20},
-                         Field{"vocab_size_per_layer_input", 1, 1 << 20}, Field{"sliding_window", 1, 1 << 24},
-                         Field{"hidden_size_per_layer_input", 0, 4096}, Field{"num_kv_shared_layers", 0, 41},
-                         Field{"pad_token_id", 0, 262143}, Field{"max_position_embeddings", 1, 1 << 24}}) {
+  for (const Field& f :
+       {Field{"num_hidden_layers", 1, 256}, Field{"hidden_size", 1, 65536}, Field{"num_attention_heads", 1, 256},
+        Field{"num_key_value_heads", 1, 256}, Field{"head_dim", 1, 65536}, Field{"global_head_dim", 1, 65536},
+        Field{"intermediate_size", 1, 65536}, Field{"vocab_size", 1, 1 << 20},
+        Field{"vocab_size_per_layer_input", 1, 1 << 20}, Field{"sliding_window", 1, 1 << 24},
+        Field{"hidden_size_per_layer_input", 0, 4096}, Field{"num_kv_shared_layers", 0, 41},
+        Field{"pad_token_id", 0, 262143}, Field{"max_position_embeddings", 1, 1 << 24}}) {
     SCOPED_TRACE(f.name);
     for (const std::string& value :
          {std::to_string(f.min - 1), std::to_string(f.max + 1), std::string("-1"), std::string("1000000000"),
           std::string("9223372036854775807"), std::string("18446744073709551615")})
-      EXPECT_EQ(verdict(f.name, value), fmt::format("x: text_config: \"{}\": expected {} to {}, found {}",
-                                                    f.name, f.min, f.max, value));
+      EXPECT_EQ(verdict(f.name, value),
+                fmt::format("x: text_config: \"{}\": expected {} to {}, found {}", f.name, f.min, f.max, value));
     for (const char* value : {"\"8\"", "[8]", "true"})
-      EXPECT_NE(verdict(f.name, value)
-                    .find(fmt::format("x: text_config: \"{}\": expected an integer, found ", f.name)),
+      EXPECT_NE(verdict(f.name, value).find(fmt::format("x: text_config: \"{}\": expected an integer, found ", f.name)),
                 std::string::npos);
     EXPECT_EQ(verdict(f.name, "8.5"),
               fmt::format("x: text_config: \"{}\": expected an integer, found a number", f.name));
@@ -190,10 +187,8 @@ TEST(Gemma4Config, HeadsThatDoNotDivide) {
 
 TEST(Gemma4Config, Numbers) {
   EXPECT_EQ(verdict("rms_norm_eps", "0"), "x: text_config: \"rms_norm_eps\": expected 1e-12 to 1, found 0");
-  EXPECT_EQ(verdict("rms_norm_eps", "1e300"),
-            "x: text_config: \"rms_norm_eps\": expected 1e-12 to 1, found 1e+300");
-  EXPECT_EQ(verdict("rms_norm_eps", "\"x\""),
-            "x: text_config: \"rms_norm_eps\": expected a number, found a string");
+  EXPECT_EQ(verdict("rms_norm_eps", "1e300"), "x: text_config: \"rms_norm_eps\": expected 1e-12 to 1, found 1e+300");
+  EXPECT_EQ(verdict("rms_norm_eps", "\"x\""), "x: text_config: \"rms_norm_eps\": expected a number, found a string");
   EXPECT_EQ(verdict("final_logit_softcapping", "-1"),
             "x: text_config: \"final_logit_softcapping\": expected 0 to 1000000, found -1");
   EXPECT_EQ(verdict("final_logit_softcapping", "null"), "no error");
@@ -205,10 +200,8 @@ TEST(Gemma4Config, NaNAndInfinityAreNoJson) {
     std::ofstream(temporary.file("config.json")) << text;
     return error_of([&] { load_gemma4_config(temporary.path()); }, temporary.path());
   };
-  EXPECT_EQ(load("{\"rms_norm_eps\": NaN}"),
-            "DIR/config.json: line 1, column 18: not valid JSON (syntax error)");
-  EXPECT_EQ(load("{\"rms_norm_eps\": Infinity}"),
-            "DIR/config.json: line 1, column 18: not valid JSON (syntax error)");
+  EXPECT_EQ(load("{\"rms_norm_eps\": NaN}"), "DIR/config.json: line 1, column 18: not valid JSON (syntax error)");
+  EXPECT_EQ(load("{\"rms_norm_eps\": Infinity}"), "DIR/config.json: line 1, column 18: not valid JSON (syntax error)");
   EXPECT_EQ(load("{\n\"rms_norm_eps\": -Infinity}"),
             "DIR/config.json: line 2, column 18: not valid JSON (syntax error)");
   json::value infinite = config_json(testing::kE4B, Spelling::kFlat);
@@ -243,9 +236,7 @@ TEST(Gemma4Config, LayerTypes) {
 }
 
 TEST(Gemma4Config, PerLayerConfig) {
-  const auto with = [](std::string_view value) {
-    return verdict("per_layer_config", value, Spelling::kPerLayer);
-  };
+  const auto with = [](std::string_view value) { return verdict("per_layer_config", value, Spelling::kPerLayer); };
   EXPECT_EQ(with("[]"), "x: text_config: per_layer_config: expected an object, found an array");
   EXPECT_EQ(with(R"({"x":{}})"), "x: text_config: per_layer_config: \"x\" is not the number of a layer");
   EXPECT_EQ(with(R"({"42":{}})"), "x: text_config: per_layer_config: \"42\" is not the number of a layer");
@@ -293,9 +284,8 @@ TEST(Gemma4Config, WhatThisModelDoesNotDo) {
             "x: text_config: \"attention_bias\": expected true or false, found an integer");
   EXPECT_EQ(verdict("use_bidirectional_attention", "\"all\""),
             "x: text_config: \"use_bidirectional_attention\": expected null or vision, found 'all'");
-  EXPECT_EQ(
-      verdict("vocab_size_per_layer_input", "1000"),
-      "x: text_config: \"vocab_size_per_layer_input\": expected at least vocab_size (262144), found 1000");
+  EXPECT_EQ(verdict("vocab_size_per_layer_input", "1000"),
+            "x: text_config: \"vocab_size_per_layer_input\": expected at least vocab_size (262144), found 1000");
   EXPECT_EQ(verdict("enable_moe_block", "true"), "x: text_config: \"num_experts\" is missing");
 }
 
@@ -303,8 +293,7 @@ TEST(Gemma4Config, Ids) {
   EXPECT_EQ(verdict("/eos_token_id", "262144"), "x: \"eos_token_id\": expected 0 to 262143, found 262144");
   EXPECT_EQ(verdict("/eos_token_id", "[1,-1]"), "x: \"eos_token_id\": expected ids below 262144");
   EXPECT_EQ(verdict("/eos_token_id", "[\"1\"]"), "x: \"eos_token_id\": expected ids below 262144");
-  EXPECT_EQ(verdict("/image_token_id", "262144"),
-            "x: \"image_token_id\": expected -1 to 262143, found 262144");
+  EXPECT_EQ(verdict("/image_token_id", "262144"), "x: \"image_token_id\": expected -1 to 262143, found 262144");
 }
 
 }  // namespace

@@ -59,9 +59,7 @@ TEST(ModulePattern, AnswersAsPythonsMatch) {
 }
 
 TEST(ModulePattern, SaysWhatIsWrong) {
-  const auto verdict = [](const char* pattern) {
-    return testing::error_of([&] { matches_beginning(pattern, "x"); });
-  };
+  const auto verdict = [](const char* pattern) { return testing::error_of([&] { matches_beginning(pattern, "x"); }); };
   EXPECT_EQ(verdict("*a"), "'re:*a' at character 1: nothing to repeat");
   EXPECT_EQ(verdict("a**"), "'re:a**' at character 3: multiple repeat");
   EXPECT_EQ(verdict("a{2}{3}"), "'re:a{2}{3}' at character 8: multiple repeat");

@@ -28,15 +28,13 @@ std::string group(std::string_view weights, std::string_view rest = "") {
 
 constexpr const char* kNvfp4 = R"({"num_bits":4,"type":"float","group_size":16,"strategy":"tensor_group"})";
 constexpr const char* kFp8 = R"({"num_bits":8,"type":"float","group_size":null,"strategy":"channel"})";
-constexpr const char* kInt4 =
-    R"({"num_bits":4,"type":"int","group_size":32,"strategy":"group","symmetric":true})";
+constexpr const char* kInt4 = R"({"num_bits":4,"type":"int","group_size":32,"strategy":"group","symmetric":true})";
 
 TEST(QuantizationConfig, KnownFormats) {
   const QuantizationGroup nvfp4 = parse(group(kNvfp4)).groups.at(0);
   EXPECT_EQ(nvfp4.weights, WeightFormat::kNVFP4);
   EXPECT_FALSE(nvfp4.quantized_inputs);
-  const QuantizationGroup w4a4 =
-      parse(group(kNvfp4, R"(,"input_activations":)" + std::string(kNvfp4))).groups.at(0);
+  const QuantizationGroup w4a4 = parse(group(kNvfp4, R"(,"input_activations":)" + std::string(kNvfp4))).groups.at(0);
   EXPECT_TRUE(w4a4.quantized_inputs);
   EXPECT_TRUE(w4a4.static_input_scale);
   const QuantizationGroup fp8 =
@@ -64,8 +62,7 @@ TEST(QuantizationConfig, FirstTheIgnoreListThenTheGroups) {
 
 TEST(QuantizationConfig, WhatIsNotKnown) {
   EXPECT_EQ(verdict("{}"), "x: \"quant_method\": expected compressed-tensors, found ''");
-  EXPECT_EQ(verdict(R"({"quant_method":"gptq"})"),
-            "x: \"quant_method\": expected compressed-tensors, found 'gptq'");
+  EXPECT_EQ(verdict(R"({"quant_method":"gptq"})"), "x: \"quant_method\": expected compressed-tensors, found 'gptq'");
   EXPECT_EQ(verdict(R"({"quant_method":"compressed-tensors"})"), "x: \"config_groups\" is missing");
   EXPECT_EQ(verdict(R"({"quant_method":"compressed-tensors","config_groups":{"g":{}}})"),
             "x: config_groups: g: \"weights\" is missing");
@@ -93,8 +90,7 @@ TEST(QuantizationConfig, WhatIsNotKnown) {
   EXPECT_EQ(verdict(group(kFp8, R"(,"input_activations":{"num_bits":8,"type":"float","dynamic":false})")),
             "x: config_groups: g: input_activations: \"dynamic\": expected true, found false");
   EXPECT_EQ(
-      verdict(group(
-          kFp8, R"(,"input_activations":{"num_bits":8,"type":"float","dynamic":true,"strategy":"tensor"})")),
+      verdict(group(kFp8, R"(,"input_activations":{"num_bits":8,"type":"float","dynamic":true,"strategy":"tensor"})")),
       "x: config_groups: g: input_activations: \"strategy\": expected token, found 'tensor'");
   EXPECT_EQ(verdict(group(kFp8, R"(,"output_activations":{"num_bits":8})")),
             "x: config_groups: g: \"output_activations\": expected null, found a value");

@@ -31,9 +31,7 @@ std::string file_verdict(std::string_view bytes) {
   return error_of([&] { SafetensorsReader::open(path); }, temporary.path());
 }
 
-std::string length_prefix(std::uint64_t length) {
-  return {reinterpret_cast<const char*>(&length), 8};
-}
+std::string length_prefix(std::uint64_t length) { return {reinterpret_cast<const char*>(&length), 8}; }
 
 TEST(Safetensors, ReadsWhatTheFormatAllows) {
   const std::string text =
@@ -62,9 +60,8 @@ TEST(Safetensors, LengthOfTheHeader) {
   EXPECT_EQ(file_verdict(length_prefix(2) + "{}"), "no error");
   EXPECT_EQ(file_verdict(length_prefix(3) + "{}"),
             "DIR/x.safetensors: header of 3 bytes in a file of 10 (truncated: download or copy it again)");
-  EXPECT_EQ(
-      file_verdict(length_prefix(100'000'000) + "{}"),
-      "DIR/x.safetensors: header of 100000000 bytes in a file of 10 (truncated: download or copy it again)");
+  EXPECT_EQ(file_verdict(length_prefix(100'000'000) + "{}"),
+            "DIR/x.safetensors: header of 100000000 bytes in a file of 10 (truncated: download or copy it again)");
   EXPECT_EQ(file_verdict(length_prefix(100'000'001) + "{}"),
             "DIR/x.safetensors: header of 100000001 bytes, at most 100000000 are read");
   EXPECT_EQ(file_verdict(length_prefix(~std::uint64_t{0}) + "{}"),
@@ -80,8 +77,7 @@ TEST(Safetensors, HeaderIsOneJsonObject) {
   EXPECT_EQ(verdict("{}x", 0), "x: header: line 1, column 3: unexpected text behind the JSON value");
   EXPECT_EQ(verdict(std::string_view("{}\0", 3), 0),
             "x: header: line 1, column 3: unexpected text behind the JSON value");
-  EXPECT_EQ(verdict(R"({"w":{"w":{"w":{"w":{"w":{"w":{"w":{"w":1}}}}}}}})", 0),
-            "x: tensor 'w': \"dtype\" is missing");
+  EXPECT_EQ(verdict(R"({"w":{"w":{"w":{"w":{"w":{"w":{"w":{"w":1}}}}}}}})", 0), "x: tensor 'w': \"dtype\" is missing");
   EXPECT_EQ(verdict(R"({"w":{"w":{"w":{"w":{"w":{"w":{"w":{"w":{}}}}}}}}})", 0),
             "x: header: line 1, column 41: nested deeper than 8 levels");
   EXPECT_EQ(verdict(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":1})", 4),
@@ -128,13 +124,11 @@ TEST(Safetensors, SizesNeverWrap) {
             "x: tensor 'w': the size of shape [4294967296, 4294967296] overflows");
   EXPECT_EQ(entry_verdict(R"({"dtype":"U8","shape":[4294967296,4294967296,0],"data_offsets":[0,0]})", 0),
             "x: tensor 'w': the size of shape [4294967296, 4294967296, 0] overflows");
-  EXPECT_EQ(entry_verdict(
-                R"({"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,18446744073709551615]})"),
+  EXPECT_EQ(entry_verdict(R"({"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,18446744073709551615]})"),
             "x: tensor 'w': the size of shape [-1] overflows");
   EXPECT_EQ(entry_verdict(R"({"dtype":"U8","shape":[18446744073709551616],"data_offsets":[0,4]})"),
             "x: tensor 'w': \"shape\": expected integers of at least 0");
-  EXPECT_EQ(entry_verdict(
-                R"({"dtype":"U8","shape":[4],"data_offsets":[18446744073709551600,18446744073709551604]})"),
+  EXPECT_EQ(entry_verdict(R"({"dtype":"U8","shape":[4],"data_offsets":[18446744073709551600,18446744073709551604]})"),
             "x: tensor 'w': its offset overflows");
 }
 
@@ -166,10 +160,9 @@ TEST(Safetensors, NoHoleNoOverlapNoRest) {
             "x: tensor 'w': expected to begin at byte 0 of the data, found 1 (hole)");
   const std::string entry = R"({"w":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})";
   const std::size_t end = 8 + entry.size() + 4;
-  EXPECT_EQ(
-      verdict(entry, 3),
-      fmt::format("x: the tensors end at byte {}, the file has {} (truncated: download or copy it again)",
-                  end, end - 1));
+  EXPECT_EQ(verdict(entry, 3),
+            fmt::format("x: the tensors end at byte {}, the file has {} (truncated: download or copy it again)", end,
+                        end - 1));
   EXPECT_EQ(verdict(entry, 5),
             fmt::format("x: the tensors end at byte {}, the file has {} (trailing bytes)", end, end + 1));
 }

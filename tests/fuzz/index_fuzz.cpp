@@ -10,8 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto shards = format::parse_safetensors_index({reinterpret_cast<const char*>(data), size}, "fuzz");
     if (shards.empty()) std::abort();
     for (const auto& [tensor, file] : shards)
-      if (file.find('/') != std::string::npos || file.find('\0') != std::string::npos || file[0] == '.')
-        std::abort();
+      if (file.find('/') != std::string::npos || file.find('\0') != std::string::npos || file[0] == '.') std::abort();
   } catch (const Error&) {
   }
   return 0;

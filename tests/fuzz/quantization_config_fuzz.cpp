@@ -12,8 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* module : {"model.language_model.layers.0.mlp.gate_proj",
                                "model.vision_tower.encoder.layers.11.self_attn.q_proj", "lm_head"}) {
       const format::QuantizationGroup* group = config.group_of(module);
-      if (group != nullptr && group->weights == format::WeightFormat::kInt4 && group->group_size <= 0)
-        std::abort();
+      if (group != nullptr && group->weights == format::WeightFormat::kInt4 && group->group_size <= 0) std::abort();
     }
   } catch (const Error&) {
   }

@@ -9,7 +9,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   using namespace nibble;
   static const json::object variables = {
-      {"messages", {{{"role", "user"}, {"content", "Hi <b>"}}, {{"role", "assistant"}, {"content", {{{"text", "x"}}}}}}},
+      {"messages",
+       {{{"role", "user"}, {"content", "Hi <b>"}}, {{"role", "assistant"}, {"content", {{{"text", "x"}}}}}}},
       {"tools", {{{"name", "f"}, {"parameters", {{"n", 1}, {"d", 0.5}, {"b", true}, {"z", nullptr}}}}}},
       {"bos_token", "<bos>"},
       {"add_generation_prompt", true},

@@ -24,7 +24,8 @@ const Tokenizer& tokenizer_of(int kind) {
 void decode(const Tokenizer& tokenizer, std::string_view bytes) {
   std::vector<int> ids;
   for (std::size_t i = 0; i + 1 < bytes.size(); i += 2)
-    ids.push_back((static_cast<unsigned char>(bytes[i]) * 256 + static_cast<unsigned char>(bytes[i + 1])) % tokenizer.n_vocab());
+    ids.push_back((static_cast<unsigned char>(bytes[i]) * 256 + static_cast<unsigned char>(bytes[i + 1])) %
+                  tokenizer.n_vocab());
   const std::string whole = tokenizer.decode(ids, false);
   tokenizer::StreamDecoder stream(tokenizer, {.skip_special = false});
   std::string sent;

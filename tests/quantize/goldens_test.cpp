@@ -87,8 +87,7 @@ TEST_F(QuantGoldens, Fp8IsByteForByte) {
         ErrorSums sums;
         for (int r = 0; r < rows; ++r) {
           const std::uint16_t* row = values.data() + r * cols;
-          scales.push_back(format::fp8_scale(
-              format::bf16_to_f32(kernels->largest_magnitude(row, std::size_t(cols)))));
+          scales.push_back(format::fp8_scale(format::bf16_to_f32(kernels->largest_magnitude(row, std::size_t(cols)))));
           kernels->fp8_row(row, cols, scales.back(), codes.data() + r * cols, sums);
         }
         EXPECT_EQ(golden.raw<std::uint16_t>("FP8_DYNAMIC." + name + ".weight_scale"), scales) << name << kernels->name;

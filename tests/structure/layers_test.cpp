@@ -12,8 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Top first. A folder may include itself and what stands below it.
-const std::vector<std::string> kLayers = {"cli",  "server",    "eval",  "engine", "grammar", "quantize", "chat",
-                                          "model", "media", "tokenizer", "device", "format", "base"};
+const std::vector<std::string> kLayers = {"cli",   "server", "eval",      "engine", "grammar", "quantize", "chat",
+                                          "model", "media",  "tokenizer", "device", "format",  "base"};
 
 std::vector<fs::path> sources() {
   std::vector<fs::path> files;

@@ -17,8 +17,8 @@ inline constexpr const char* kTurnsTemplate =
     "{{ bos_token }}{% for m in messages %}<|turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
     "{{ m['content'] }}<turn|>\n{% endfor %}{% if add_generation_prompt %}<|turn>model\n{% endif %}";
 
-inline constexpr int kChatVocab = 192;       // of the tiny model; token n_vocab - 5 is <turn|>, the model's end token
-inline constexpr int kAllBytesVocab = 361;   // with a token for every byte, so every text can be encoded
+inline constexpr int kChatVocab = 192;      // of the tiny model; token n_vocab - 5 is <turn|>, the model's end token
+inline constexpr int kAllBytesVocab = 361;  // with a token for every byte, so every text can be encoded
 
 inline std::string chat_tokenizer_json(int n_vocab) {
   json::object vocab;
@@ -26,8 +26,13 @@ inline std::string chat_tokenizer_json(int n_vocab) {
   const auto add = [&](std::string_view text) { return vocab[text] = std::int64_t(vocab.size()), vocab.size() - 1; };
   const auto add_special = [&](std::string_view text) {
     const std::size_t id = add(text);
-    added.push_back({{"id", id}, {"content", text}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-                     {"normalized", false}, {"special", true}});
+    added.push_back({{"id", id},
+                     {"content", text},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
   };
   for (const char* text : {"<pad>", "<eos>", "<bos>", "<unk>"}) add_special(text);
   for (const char* text : {"\xe2\x96\x81", "\n"}) add(text);
@@ -49,9 +54,16 @@ inline std::string chat_tokenizer_json(int n_vocab) {
       {"decoder",
        {{"type", "Sequence"}, {"decoders", {mark_to_space, {{"type", "ByteFallback"}}, {{"type", "Fuse"}}}}}},
       {"model",
-       {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", "<unk>"}, {"continuing_subword_prefix", nullptr},
-        {"end_of_word_suffix", nullptr}, {"fuse_unk", true}, {"byte_fallback", first_byte == 0}, {"ignore_merges", false},
-        {"vocab", vocab}, {"merges", json::array()}}}});
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", "<unk>"},
+        {"continuing_subword_prefix", nullptr},
+        {"end_of_word_suffix", nullptr},
+        {"fuse_unk", true},
+        {"byte_fallback", first_byte == 0},
+        {"ignore_merges", false},
+        {"vocab", vocab},
+        {"merges", json::array()}}}});
 }
 
 class ChatModel {

@@ -35,8 +35,7 @@ inline json::value config_json(const Release& release, Spelling spelling) {
     if (!full) continue;
     json::object overrides = {{"head_dim", 512}};
     if (release.n_full_kv_heads) overrides["num_key_value_heads"] = release.n_full_kv_heads;
-    per_layer[(i < 10 ? "0" : "") + std::to_string(i)] =
-        overrides;  // zero-padded, as the library writes them
+    per_layer[(i < 10 ? "0" : "") + std::to_string(i)] = overrides;  // zero-padded, as the library writes them
   }
   json::object text = {
       {"attention_bias", false},
@@ -60,8 +59,7 @@ inline json::value config_json(const Release& release, Spelling spelling) {
       {"pad_token_id", 0},
       {"rms_norm_eps", 1e-6},
       {"rope_parameters",
-       {{"full_attention",
-         {{"partial_rotary_factor", 0.25}, {"rope_theta", 1e6}, {"rope_type", "proportional"}}},
+       {{"full_attention", {{"partial_rotary_factor", 0.25}, {"rope_theta", 1e6}, {"rope_type", "proportional"}}},
         {"sliding_attention", {{"rope_theta", 1e4}, {"rope_type", "default"}}}}},
       {"sliding_window", release.window},
       {"tie_word_embeddings", true},

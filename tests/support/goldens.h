@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 
 namespace nibble::testing {
 
-
 inline fs::path own_goldens() { return fs::path(NIBBLE_SOURCE_DIR) / "tests" / "goldens"; }
 
 // Empty where there are none.

@@ -41,7 +41,8 @@ TEST(MalformedTokenizer, NoObjectOfJson) {
 }
 
 TEST(MalformedTokenizer, Vocabulary) {
-  EXPECT_EQ(verdict(with("\"a\": 1", "\"a\": \"1\"")), "t: model.vocab: \"a\": expected an id of 0 to 1048575, found a string");
+  EXPECT_EQ(verdict(with("\"a\": 1", "\"a\": \"1\"")),
+            "t: model.vocab: \"a\": expected an id of 0 to 1048575, found a string");
   EXPECT_EQ(verdict(with("\"a\": 1", "\"a\": -1")), "t: model.vocab: \"a\": expected an id of 0 to 1048575, found -1");
   EXPECT_EQ(verdict(with("\"a\": 1", "\"a\": 2147483648")),
             "t: model.vocab: \"a\": expected an id of 0 to 1048575, found 2147483648");
@@ -54,7 +55,8 @@ TEST(MalformedTokenizer, Vocabulary) {
 
 TEST(MalformedTokenizer, Merges) {
   EXPECT_EQ(verdict(with("[\"a b\"]", "[\"a b\", \"q b\"]")), "t: model.merges[1]: \"q\" is not in the vocabulary");
-  EXPECT_EQ(verdict(with("[\"a b\"]", "[[\"a\", \"b\", \"c\"]]")), "t: model.merges[0]: expected two tokens, found more");
+  EXPECT_EQ(verdict(with("[\"a b\"]", "[[\"a\", \"b\", \"c\"]]")),
+            "t: model.merges[0]: expected two tokens, found more");
   EXPECT_EQ(verdict(with("[\"a b\"]", "[7]")), "t: model.merges[0]: expected two tokens, found a number");
   EXPECT_EQ(verdict(with("[\"a b\"]", "[\"a\"]")), "t: model.merges[0]: expected two tokens, found \"a\"");
   EXPECT_EQ(verdict(with(", \"merges\": [\"a b\"]", "")), "t: model: \"merges\" is missing");
@@ -63,7 +65,8 @@ TEST(MalformedTokenizer, Merges) {
 TEST(MalformedTokenizer, AddedTokens) {
   EXPECT_EQ(verdict(with("\"id\": 5, ", "")), "t: added_tokens[0]: \"id\" is missing");
   EXPECT_EQ(verdict(with("\"id\": 5", "\"id\": 4")), "t: added_tokens[0]: \"<x>\" has id 4, which is that of \"c\"");
-  EXPECT_EQ(verdict(with("\"id\": 5", "\"id\": 2147483648")), "t: added_tokens[0]: \"id\": expected 0 to 1048575, found 2147483648");
+  EXPECT_EQ(verdict(with("\"id\": 5", "\"id\": 2147483648")),
+            "t: added_tokens[0]: \"id\": expected 0 to 1048575, found 2147483648");
   EXPECT_EQ(verdict(with("\"<x>\"", "\"\"")), "t: added_tokens[0]: \"content\": expected 1 to 1024 bytes, found 0");
   EXPECT_EQ(verdict(with("\"single_word\": false", "\"single_word\": true")),
             "t: added_tokens[0]: \"single_word\": true is not supported; supported: false");
@@ -71,13 +74,15 @@ TEST(MalformedTokenizer, AddedTokens) {
 
 TEST(MalformedTokenizer, PartsThatAreNotSupportedAreNamed) {
   EXPECT_EQ(verdict(with("\"BPE\"", "\"WordPiece\"")), "t: model: type \"WordPiece\" is not supported; supported: BPE");
-  EXPECT_EQ(verdict(with("\"dropout\": null", "\"dropout\": 0.1")), "t: model: \"dropout\" is not supported; supported: null");
+  EXPECT_EQ(verdict(with("\"dropout\": null", "\"dropout\": 0.1")),
+            "t: model: \"dropout\" is not supported; supported: null");
   EXPECT_EQ(verdict(with("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFKC\"}")),
             "t: normalizer: type \"NFKC\" is not supported; supported: Replace, or a Sequence of them");
   EXPECT_EQ(verdict(with("\"normalizer\": null",
                          R"("normalizer": {"type": "Replace", "pattern": {"Regex": "(a+)+b"}, "content": "x"})")),
             "t: normalizer: a \"pattern\" that is no \"String\" is not supported; supported: String");
-  EXPECT_EQ(verdict(with("\"Split\"", "\"ByteLevel\"")), "t: pre_tokenizer: type \"ByteLevel\" is not supported; supported: Split");
+  EXPECT_EQ(verdict(with("\"Split\"", "\"ByteLevel\"")),
+            "t: pre_tokenizer: type \"ByteLevel\" is not supported; supported: Split");
   EXPECT_EQ(verdict(with("\"Fuse\"", "\"WordPiece\"")),
             "t: decoder: type \"WordPiece\" is not supported; supported: Replace, ByteFallback, Fuse");
   EXPECT_EQ(verdict(with("\"post_processor\": null", "\"post_processor\": {\"type\": \"BertProcessing\"}")),

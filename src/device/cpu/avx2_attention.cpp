@@ -4,8 +4,6 @@
 
 namespace nibble::device::cpu {
 
-void avx2_attention(const AttentionTask& task) {
-  vector_attention<F32x8>(task);
-}
+void avx2_attention(const AttentionTask& task) { vector_attention<F32x8>(task); }
 
 }  // namespace nibble::device::cpu

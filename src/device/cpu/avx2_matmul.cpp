@@ -11,9 +11,7 @@
 namespace nibble::device::cpu {
 namespace {
 
-constexpr bool is_scaled(Storage storage) {
-  return storage == Storage::kNVFP4 || storage == Storage::kInt4;
-}
+constexpr bool is_scaled(Storage storage) { return storage == Storage::kNVFP4 || storage == Storage::kInt4; }
 
 // Eight rows of a word; `half` 0: rows 0 to 7.
 __m256i load_word(const std::byte* codes, int word, int half) {
@@ -51,9 +49,7 @@ void split_pairs(__m256i pairs, __m256& first, __m256& second) {
 }
 
 // What a decoded code is worth, where it is not the value itself.
-constexpr float unit_of(Storage storage) {
-  return storage == Storage::kFP8 ? 0x1p8f : 1.0f;
-}
+constexpr float unit_of(Storage storage) { return storage == Storage::kFP8 ? 0x1p8f : 1.0f; }
 
 // Columns 4 * quad .. 4 * quad + 3 of eight rows of a block, without the block scale.
 template <Storage kStorage>
@@ -68,8 +64,7 @@ void decode_quad(const std::byte* codes, int quad, int half, __m256 (&w)[4]) {
       w[pair * 2 + 1] = _mm256_castsi256_ps(_mm256_and_si256(word, upper));
     }
   } else if constexpr (kStorage == Storage::kFP8) {
-    const __m256i word =
-        _mm256_permute4x64_epi64(load_word(codes, quad, half), 0xd8);  // rows 0 1 4 5 2 3 6 7
+    const __m256i word = _mm256_permute4x64_epi64(load_word(codes, quad, half), 0xd8);  // rows 0 1 4 5 2 3 6 7
     split_pairs(e4m3_to_f16(_mm256_slli_epi16(word, 8)), w[0], w[1]);
     split_pairs(e4m3_to_f16(word), w[2], w[3]);
   } else {
@@ -161,8 +156,7 @@ constexpr int kGroupTokens = 36;  // that share a decoded chunk: 2.3 KiB of sums
 constexpr int kTileTokens = 6;    // 12 sums, a column of weights and an activation fill the 16 registers
 
 template <Storage kStorage>
-void decode_chunk(const PanelMatrix& w, int panel, int first_block, int n_blocks, float* weights,
-                  float* scales) {
+void decode_chunk(const PanelMatrix& w, int panel, int first_block, int n_blocks, float* weights, float* scales) {
   const std::byte* codes = w.codes(panel) + std::size_t(first_block) * w.block_code_bytes;
   const std::byte* scale_codes = w.scales(panel) + std::size_t(first_block) * w.block_scale_bytes;
   for (int b = 0; b < n_blocks; ++b) {
@@ -188,8 +182,8 @@ void decode_chunk(const PanelMatrix& w, int panel, int first_block, int n_blocks
 
 // sums[t] += weights x[t] for kTokens tokens and a chunk of blocks, added up as in one_token.
 template <int kTokens, bool kScaled>
-void multiply_tile(const float* weights, const float* scales, int n_blocks, const float* x,
-                   std::ptrdiff_t stride, float* sums) {
+void multiply_tile(const float* weights, const float* scales, int n_blocks, const float* x, std::ptrdiff_t stride,
+                   float* sums) {
   __m256 sum[kTokens][2];
   for (int t = 0; t < kTokens; ++t)
     for (int h = 0; h < 2; ++h) sum[t][h] = _mm256_load_ps(sums + t * kPanelRows + h * 8);
@@ -234,8 +228,7 @@ void multiply(const float* weights, const float* scales, int n_blocks, const flo
 }
 
 template <Storage kStorage>
-void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_token, int n_tokens,
-                 Array out) {
+void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_token, int n_tokens, Array out) {
   alignas(32) float weights[kChunkBlocks * kBlockCols * kPanelRows];
   alignas(32) float scales[kChunkBlocks * kPanelRows];
   alignas(32) float sums[kGroupTokens * kPanelRows];
@@ -243,12 +236,12 @@ void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_to
   for (int b = 0; b < w.n_blocks; b += kChunkBlocks) {
     const int n_blocks = w.n_blocks - b < kChunkBlocks ? w.n_blocks - b : kChunkBlocks;
     decode_chunk<kStorage>(w, panel, b, n_blocks, weights, scales);
-    multiply<is_scaled(kStorage)>(weights, scales, n_blocks, x.f32 + first_token * x.stride + b * kBlockCols,
-                                  x.stride, n_tokens, sums);
+    multiply<is_scaled(kStorage)>(weights, scales, n_blocks, x.f32 + first_token * x.stride + b * kBlockCols, x.stride,
+                                  n_tokens, sums);
   }
   for (int t = 0; t < n_tokens; ++t)
-    store<kStorage>(w, panel, _mm256_load_ps(sums + t * kPanelRows),
-                    _mm256_load_ps(sums + t * kPanelRows + 8), out.row(first_token + t));
+    store<kStorage>(w, panel, _mm256_load_ps(sums + t * kPanelRows), _mm256_load_ps(sums + t * kPanelRows + 8),
+                    out.row(first_token + t));
 }
 
 // A group of tokens at a time: its activations stay in the second-level cache while the panels go by.
@@ -262,8 +255,7 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
   }
   for (int t = 0; t < x.n_tokens; t += kGroupTokens) {
     const int n_tokens = x.n_tokens - t < kGroupTokens ? x.n_tokens - t : kGroupTokens;
-    for (int panel = panel_begin; panel < panel_end; ++panel)
-      token_group<kStorage>(w, x, panel, t, n_tokens, out);
+    for (int panel = panel_begin; panel < panel_end; ++panel) token_group<kStorage>(w, x, panel, t, n_tokens, out);
   }
 }
 
@@ -271,16 +263,11 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
 
 void avx2_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
   switch (w.storage) {
-    case Storage::kF32:
-      return matmul<Storage::kF32>(w, x, panel_begin, panel_end, out);
-    case Storage::kBF16:
-      return matmul<Storage::kBF16>(w, x, panel_begin, panel_end, out);
-    case Storage::kFP8:
-      return matmul<Storage::kFP8>(w, x, panel_begin, panel_end, out);
-    case Storage::kNVFP4:
-      return matmul<Storage::kNVFP4>(w, x, panel_begin, panel_end, out);
-    case Storage::kInt4:
-      return matmul<Storage::kInt4>(w, x, panel_begin, panel_end, out);
+    case Storage::kF32: return matmul<Storage::kF32>(w, x, panel_begin, panel_end, out);
+    case Storage::kBF16: return matmul<Storage::kBF16>(w, x, panel_begin, panel_end, out);
+    case Storage::kFP8: return matmul<Storage::kFP8>(w, x, panel_begin, panel_end, out);
+    case Storage::kNVFP4: return matmul<Storage::kNVFP4>(w, x, panel_begin, panel_end, out);
+    case Storage::kInt4: return matmul<Storage::kInt4>(w, x, panel_begin, panel_end, out);
   }
 }
 

@@ -4,8 +4,6 @@
 
 namespace nibble::device::cpu {
 
-void avx512_attention(const AttentionTask& task) {
-  vector_attention<F32x16>(task);
-}
+void avx512_attention(const AttentionTask& task) { vector_attention<F32x16>(task); }
 
 }  // namespace nibble::device::cpu

@@ -11,9 +11,7 @@
 namespace nibble::device::cpu {
 namespace {
 
-constexpr bool is_scaled(Storage storage) {
-  return storage == Storage::kNVFP4 || storage == Storage::kInt4;
-}
+constexpr bool is_scaled(Storage storage) { return storage == Storage::kNVFP4 || storage == Storage::kInt4; }
 
 __m512i load_word(const std::byte* codes, int word) {
   return _mm512_loadu_si512(reinterpret_cast<const __m512i*>(codes) + word);
@@ -25,11 +23,11 @@ template <Storage kStorage>
 __m512i bf16_of_nibbles() {
   constexpr short kTable[2][16] = {
       {0x0000, 0x3f00, 0x3f80, 0x3fc0, 0x4000, 0x4040, 0x4080, 0x40c0,  // 0 0.5 1 1.5 2 3 4 6
-       short(0x8000), short(0xbf00), short(0xbf80), short(0xbfc0), short(0xc000), short(0xc040),
-       short(0xc080), short(0xc0c0)},
+       short(0x8000), short(0xbf00), short(0xbf80), short(0xbfc0), short(0xc000), short(0xc040), short(0xc080),
+       short(0xc0c0)},
       {0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40a0, 0x40c0, 0x40e0,  // 0 .. 7, then -8 .. -1
-       short(0xc100), short(0xc0e0), short(0xc0c0), short(0xc0a0), short(0xc080), short(0xc040),
-       short(0xc000), short(0xbf80)}};
+       short(0xc100), short(0xc0e0), short(0xc0c0), short(0xc0a0), short(0xc080), short(0xc040), short(0xc000),
+       short(0xbf80)}};
   const short* table = kTable[kStorage == Storage::kInt4];
   return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(table)));
 }
@@ -155,8 +153,7 @@ constexpr int kGroupTokens = 64;        // that share a decoded chunk: 4 KiB of 
 constexpr int kTileTokens = 8;          // 16 sums of 32 registers
 
 template <Storage kStorage>
-void decode_chunk(const PanelMatrix& w, int panel, int first_block, int n_blocks, __m512i* pairs,
-                  __m512* scales) {
+void decode_chunk(const PanelMatrix& w, int panel, int first_block, int n_blocks, __m512i* pairs, __m512* scales) {
   const std::byte* codes = w.codes(panel) + std::size_t(first_block) * w.block_code_bytes;
   const std::byte* scale_codes = w.scales(panel) + std::size_t(first_block) * w.block_scale_bytes;
   for (int b = 0; b < n_blocks; ++b, codes += w.block_code_bytes, scale_codes += w.block_scale_bytes) {
@@ -195,14 +192,12 @@ void multiply_tile(const __m512i* pairs, const __m512* scales, int n_blocks, con
 
 // As above for kF32 weights, [n_cols][16 rows].
 template <int kTokens>
-void multiply_f32_tile(const std::byte* weights, int n_cols, const float* x, std::ptrdiff_t stride,
-                       __m512* sums) {
+void multiply_f32_tile(const std::byte* weights, int n_cols, const float* x, std::ptrdiff_t stride, __m512* sums) {
   __m512 sum[kTokens];
   for (int t = 0; t < kTokens; ++t) sum[t] = sums[t];
   for (int k = 0; k < n_cols; ++k) {
     const __m512 column = _mm512_castsi512_ps(load_word(weights, k));
-    for (int t = 0; t < kTokens; ++t)
-      sum[t] = _mm512_fmadd_ps(column, _mm512_set1_ps(x[t * stride + k]), sum[t]);
+    for (int t = 0; t < kTokens; ++t) sum[t] = _mm512_fmadd_ps(column, _mm512_set1_ps(x[t * stride + k]), sum[t]);
   }
   for (int t = 0; t < kTokens; ++t) sums[t] = sum[t];
 }
@@ -217,8 +212,7 @@ void for_tiles(int n_tokens, const Tile& tile) {
 }
 
 template <Storage kStorage>
-void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_token, int n_tokens,
-                 Array out) {
+void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_token, int n_tokens, Array out) {
   __m512i pairs[kChunkBlocks * kPairs];
   __m512 scales[kChunkBlocks];
   __m512 sums[kGroupTokens];
@@ -229,14 +223,13 @@ void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_to
     if constexpr (kStorage == Storage::kF32) {
       const std::byte* weights = w.codes(panel) + std::size_t(b) * w.block_code_bytes;
       for_tiles(n_tokens, [&]<int kTokens>(int t) {
-        multiply_f32_tile<kTokens>(weights, n_blocks * kBlockCols, x.f32 + start + t * x.stride, x.stride,
-                                   sums + t);
+        multiply_f32_tile<kTokens>(weights, n_blocks * kBlockCols, x.f32 + start + t * x.stride, x.stride, sums + t);
       });
     } else {
       decode_chunk<kStorage>(w, panel, b, n_blocks, pairs, scales);
       for_tiles(n_tokens, [&]<int kTokens>(int t) {
-        multiply_tile<kTokens, is_scaled(kStorage)>(pairs, scales, n_blocks, x.bf16 + start + t * x.stride,
-                                                    x.stride, sums + t);
+        multiply_tile<kTokens, is_scaled(kStorage)>(pairs, scales, n_blocks, x.bf16 + start + t * x.stride, x.stride,
+                                                    sums + t);
       });
     }
   }
@@ -256,8 +249,7 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
   }
   for (int t = 0; t < x.n_tokens; t += kGroupTokens) {
     const int n_tokens = x.n_tokens - t < kGroupTokens ? x.n_tokens - t : kGroupTokens;
-    for (int panel = panel_begin; panel < panel_end; ++panel)
-      token_group<kStorage>(w, x, panel, t, n_tokens, out);
+    for (int panel = panel_begin; panel < panel_end; ++panel) token_group<kStorage>(w, x, panel, t, n_tokens, out);
   }
 }
 
@@ -265,16 +257,11 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
 
 void avx512_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
   switch (w.storage) {
-    case Storage::kF32:
-      return matmul<Storage::kF32>(w, x, panel_begin, panel_end, out);
-    case Storage::kBF16:
-      return matmul<Storage::kBF16>(w, x, panel_begin, panel_end, out);
-    case Storage::kFP8:
-      return matmul<Storage::kFP8>(w, x, panel_begin, panel_end, out);
-    case Storage::kNVFP4:
-      return matmul<Storage::kNVFP4>(w, x, panel_begin, panel_end, out);
-    case Storage::kInt4:
-      return matmul<Storage::kInt4>(w, x, panel_begin, panel_end, out);
+    case Storage::kF32: return matmul<Storage::kF32>(w, x, panel_begin, panel_end, out);
+    case Storage::kBF16: return matmul<Storage::kBF16>(w, x, panel_begin, panel_end, out);
+    case Storage::kFP8: return matmul<Storage::kFP8>(w, x, panel_begin, panel_end, out);
+    case Storage::kNVFP4: return matmul<Storage::kNVFP4>(w, x, panel_begin, panel_end, out);
+    case Storage::kInt4: return matmul<Storage::kInt4>(w, x, panel_begin, panel_end, out);
   }
 }
 

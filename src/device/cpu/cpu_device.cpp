@@ -63,8 +63,7 @@ class CpuDevice final : public Device {
   }
 
   void write(std::span<const float> from, Array to) override {
-    for (int r = 0; r < to.rows; ++r)
-      std::copy_n(from.data() + std::ptrdiff_t(r) * to.cols, to.cols, to.row(r));
+    for (int r = 0; r < to.rows; ++r) std::copy_n(from.data() + std::ptrdiff_t(r) * to.cols, to.cols, to.row(r));
   }
   void read(Array from, std::span<float> to) override {
     for (int r = 0; r < from.rows; ++r) std::copy_n(from.row(r), from.cols, to.data() + std::ptrdiff_t(r) * from.cols);
@@ -293,10 +292,10 @@ class CpuDevice final : public Device {
   bool reference_;
   const Kernels& kernels_;
   ThreadTeam team_;
-  std::vector<float> operand_f32_;           // scratch of prepare()
+  std::vector<float> operand_f32_;  // scratch of prepare()
   std::vector<std::uint16_t> operand_bf16_;
   std::array<RopeAngles, 2> rope_;
-  std::vector<std::vector<float>> scores_;   // scratch of attention(), one a thread
+  std::vector<std::vector<float>> scores_;  // scratch of attention(), one a thread
 };
 
 }  // namespace

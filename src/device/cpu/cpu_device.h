@@ -8,8 +8,8 @@
 namespace nibble::device {
 
 struct CpuOptions {
-  int n_threads = 0;      // 0: every CPU this process may use
-  bool reference = false; // scalar kernels, weights expanded and activations and KV in f32: the in-house oracle
+  int n_threads = 0;       // 0: every CPU this process may use
+  bool reference = false;  // scalar kernels, weights expanded and activations and KV in f32: the in-house oracle
 };
 
 std::unique_ptr<Device> make_cpu_device(const CpuOptions& options);

@@ -27,9 +27,7 @@ struct F32x16 {
   // The second operand where either is NaN.
   static Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
-  static Vector round(Vector x) {
-    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  }
+  static Vector round(Vector x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static Vector scale_by_power(Vector x, Vector n) { return _mm512_scalef_ps(x, n); }  // x * 2^n
   static float sum(Vector x) { return _mm512_reduce_add_ps(x); }
   static float largest(Vector x) { return _mm512_reduce_max_ps(x); }

@@ -15,7 +15,7 @@ struct Operand {
   const float* f32 = nullptr;           // [n_tokens, stride]
   const std::uint16_t* bf16 = nullptr;  // [n_tokens, stride]; null if activations are f32: for the scalar kernels alone
   int n_tokens = 0;
-  std::ptrdiff_t stride = 0;            // columns padded to kBlockCols with zeros
+  std::ptrdiff_t stride = 0;  // columns padded to kBlockCols with zeros
 };
 
 enum class KvType : std::uint8_t { kF32, kBF16 };
@@ -31,8 +31,8 @@ struct AttentionTask {
   int kv_head = 0;
   const CpuKv* cache = nullptr;
   AttentionRow row;
-  float* scores = nullptr;   // scratch [n_queries, last - first + 1]
-  float* out = nullptr;      // [n_queries, head_dim]
+  float* scores = nullptr;  // scratch [n_queries, last - first + 1]
+  float* out = nullptr;     // [n_queries, head_dim]
 };
 
 struct Kernels {

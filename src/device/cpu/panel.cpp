@@ -221,7 +221,8 @@ class StackedRows {
         source.scales(std::uint64_t(first_row) * scale_bytes, {scales, std::size_t(n_rows) * scale_bytes});
       }
       for (int i = 0; i < n_rows; ++i)
-        rows[std::size_t(first_out + i)] = {&source, at + std::size_t(i) * code_bytes, scales + std::size_t(i) * scale_bytes};
+        rows[std::size_t(first_out + i)] = {&source, at + std::size_t(i) * code_bytes,
+                                            scales + std::size_t(i) * scale_bytes};
       at = scales + std::size_t(n_rows) * scale_bytes + 16;
     });
     return rows;

@@ -30,7 +30,7 @@ inline constexpr int kBlockCols = 16;
 struct PanelMatrix final : Matrix {
   int n_panels = 0, n_blocks = 0;
   std::size_t block_code_bytes = 0, block_scale_bytes = 0, panel_bytes = 0;
-  Memory memory;                // [n_panels][panel_bytes]
+  Memory memory;                      // [n_panels][panel_bytes]
   const float* row_factor = nullptr;  // [n_panels * 16], multiplies a row's sum: FP8 scale, 1 / global scale, 1
   Memory row_factor_memory;
   InputQuantization input = InputQuantization::kNone;

@@ -40,8 +40,7 @@ void quantize_nvfp4(float* x, int cols, float global_scale, Activations activati
     float scale = format::e4m3_to_f32(format::f32_to_e4m3(std::min(wanted, 448.0f)));
     if (scale == 0) scale = 0.125f;  // e4m3's epsilon, as the reference
     const float step = scale / global_scale;
-    for (int i = begin; i < begin + n; ++i)
-      x[i] = round(format::kE2m1[format::f32_to_e2m1(x[i] / step)] * step);
+    for (int i = begin; i < begin + n; ++i) x[i] = round(format::kE2m1[format::f32_to_e2m1(x[i] / step)] * step);
   }
 }
 

@@ -81,8 +81,7 @@ void matmul_tile(const PanelMatrix& w, const Operand& x, int panel, int first_to
 
 void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
   for (int panel = panel_begin; panel < panel_end; ++panel)
-    for (int t = 0; t < x.n_tokens; t += kTokens)
-      matmul_tile(w, x, panel, t, std::min(kTokens, x.n_tokens - t), out);
+    for (int t = 0; t < x.n_tokens; t += kTokens) matmul_tile(w, x, panel, t, std::min(kTokens, x.n_tokens - t), out);
 }
 
 float element(const Memory& memory, KvType type, std::size_t index) {

@@ -26,8 +26,7 @@ template <typename V, typename Element>
 KvRun<Element> kv_run(const AttentionTask& task, int position) {
   const CpuKv& cache = *task.cache;
   const std::ptrdiff_t stride = std::ptrdiff_t(cache.n_kv_heads) * cache.head_dim;
-  const std::ptrdiff_t start =
-      task.row.slot(position) * stride + std::ptrdiff_t(task.kv_head) * cache.head_dim;
+  const std::ptrdiff_t start = task.row.slot(position) * stride + std::ptrdiff_t(task.kv_head) * cache.head_dim;
   const int in_block = kKvBlock - position % kKvBlock, left = task.row.last - position + 1;
   return {cache.keys.as<Element>() + start, cache.values.as<Element>() + start, stride,
           in_block < left ? in_block : left};
@@ -69,27 +68,23 @@ void score(const float* q, int head_dim, const Element* keys, std::ptrdiff_t str
 }
 
 template <typename V, int kQueries, typename Element>
-void score_run(const float* q, int head_dim, const KvRun<Element>& run, float* scores,
-               std::ptrdiff_t n_scores) {
+void score_run(const float* q, int head_dim, const KvRun<Element>& run, float* scores, std::ptrdiff_t n_scores) {
   int p = 0;
   for (; p + 2 <= run.n; p += 2)
     score<V, kQueries, 2>(q, head_dim, run.keys + p * run.stride, run.stride, scores + p, n_scores);
-  if (p < run.n)
-    score<V, kQueries, 1>(q, head_dim, run.keys + p * run.stride, run.stride, scores + p, n_scores);
+  if (p < run.n) score<V, kQueries, 1>(q, head_dim, run.keys + p * run.stride, run.stride, scores + p, n_scores);
 }
 
 // out[h] += sum over the run of weights[h * n_weights + p] * values[p]
 template <typename V, int kQueries, typename Element>
-void add_values(const float* weights, std::ptrdiff_t n_weights, const KvRun<Element>& run, int head_dim,
-                float* out) {
+void add_values(const float* weights, std::ptrdiff_t n_weights, const KvRun<Element>& run, int head_dim, float* out) {
   int d = 0;
   for (; d + V::kLanes <= head_dim; d += V::kLanes) {
     typename V::Vector sum[kQueries];
     for (int h = 0; h < kQueries; ++h) sum[h] = V::load(out + h * head_dim + d);
     for (int p = 0; p < run.n; ++p) {
       const auto value = V::load(run.values + p * run.stride + d);
-      for (int h = 0; h < kQueries; ++h)
-        sum[h] = V::multiply_add(V::set(weights[h * n_weights + p]), value, sum[h]);
+      for (int h = 0; h < kQueries; ++h) sum[h] = V::multiply_add(V::set(weights[h * n_weights + p]), value, sum[h]);
     }
     for (int h = 0; h < kQueries; ++h) V::store(out + h * head_dim + d, sum[h]);
   }
@@ -128,8 +123,7 @@ void softmax(float* scores, int n) {
   for (int i = whole; i < n; ++i) total += scores[i] = rest[i - whole];
 
   const float factor = 1.0f / total;
-  for (int i = 0; i < whole; i += V::kLanes)
-    V::store(scores + i, V::multiply(V::load(scores + i), V::set(factor)));
+  for (int i = 0; i < whole; i += V::kLanes) V::store(scores + i, V::multiply(V::load(scores + i), V::set(factor)));
   for (int i = whole; i < n; ++i) scores[i] *= factor;
 }
 
