@@ -45,8 +45,8 @@ class ThreadTeam {
   const FunctionRef<void(int)>* task_ = nullptr;
   alignas(64) std::atomic<std::uint32_t> generation_{0};  // of tasks; workers wait for it to move
   alignas(64) std::atomic<std::uint32_t> running_{0};     // workers still in this generation's task
-  alignas(64) std::atomic<std::uint32_t> not_started_{
-      0};                           // workers that have not begun this generation's task
+  // Workers that have not begun this generation's task.
+  alignas(64) std::atomic<std::uint32_t> not_started_{0};
   std::atomic<int> n_sleeping_{0};  // threads in the kernel or about to be
   std::atomic<int> caller_cpu_{-1};
 };

@@ -66,6 +66,7 @@ TEST(TextGoldens, ReferenceDeviceMatchesEveryActivation) {
     ASSERT_FALSE(prompt.empty());
     TextModel model((c.folder / "model").string(), true, 64);
     int compared = 0;
+    double share = 0;
     Observer observer;
     observer.activation = [&](std::string_view name, int layer, device::Array value) {
       const std::string tensor = golden_activation(name, layer);
@@ -77,11 +78,12 @@ TEST(TextGoldens, ReferenceDeviceMatchesEveryActivation) {
       float largest = 1;
       for (const float e : expected) largest = std::max(largest, std::abs(e));
       EXPECT_LT(d.max, 1e-4 * largest) << tensor << " at " << d.worst;
+      share = std::max(share, d.max / double(largest));
       ++compared;
     };
     model.logits(golden.ids(prompt + ".input_ids"), &observer);
     EXPECT_GT(compared, 10);
-    std::printf("%s: %d activations\n", c.folder.filename().c_str(), compared);
+    std::printf("%s: %d activations, max %.1e of the largest\n", c.folder.filename().c_str(), compared, share);
   }
 }
 
@@ -91,15 +93,18 @@ TEST(TextGoldens, FastDeviceErrsNoMoreThanTheBF16Reference) {
     SCOPED_TRACE(c.name());
     const GoldenFile golden(c.folder / "goldens.safetensors");
     TextModel model((c.folder / "model").string(), false, 64);
-    double ours = 0, theirs = 0;
+    double ours = 0, theirs = 0, largest = 0;
     for (int p = 0; golden.has("prompt" + std::to_string(p) + ".input_ids"); ++p) {
       const std::string prompt = "prompt" + std::to_string(p);
       const auto exact = golden.floats(prompt + ".logits_f32");
-      ours += difference(model.logits(golden.ids(prompt + ".input_ids")), exact).mean;
+      const Difference d = difference(model.logits(golden.ids(prompt + ".input_ids")), exact);
+      ours += d.mean;
+      largest = std::max(largest, d.max);
       theirs += difference(golden.floats(prompt + ".logits_bf16"), exact).mean;
     }
     EXPECT_LT(ours, 1.5 * theirs);
-    std::printf("%s: mean error %.4f, bf16 reference %.4f\n", c.folder.filename().c_str(), ours, theirs);
+    std::printf("%s: mean error %.4f, bf16 reference %.4f, ratio %.2f; max %.4f\n", c.folder.filename().c_str(), ours,
+                theirs, ours / theirs, largest);
   }
 }
 
@@ -115,7 +120,7 @@ TEST(TextGoldens, GreedyContinuationsAreEqual) {
         if (!golden.has(greedy + ".ids")) continue;
         const auto prompt = golden.ids("prompt" + std::to_string(p) + ".input_ids"), ids = golden.ids(greedy + ".ids");
         const auto margin = golden.floats(greedy + ".margin");
-        // The fast device's logits differ from f32 by what the bf16 reference's do: half a logit at worst here.
+        // Two logits each off by half the bound cannot change places (docs/numerics.md).
         const float bound = reference ? 1e-2f : 1.0f;
         const int sequence = model.cache.open();
         ASSERT_TRUE(model.cache.reserve(sequence, int(prompt.size() + ids.size())));
