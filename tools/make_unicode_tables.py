@@ -71,7 +71,10 @@ def table(kind, name, rows):
     text = [f"const {kind} {name}[] = {{"]
     line = "   "
     for row in rows:
-        item = " {" + ", ".join(f"{v:#x}" if i < 2 and kind != "LongCase" else str(v) for i, v in enumerate(row)) + "},"
+        if kind == "LongCase":
+            item = f" {{{row[0]}, {{{', '.join(map(str, row[1:]))}}}}},"
+        else:
+            item = " {" + ", ".join(f"{v:#x}" if i < 2 else str(v) for i, v in enumerate(row)) + "},"
         if len(line) + len(item) > 190:
             text.append(line)
             line = "   "
