@@ -66,6 +66,48 @@ TEST_P(CpuDevice, EveryQueryHeadReadsItsKvHead) {
   }
 }
 
+// Long rows are cut into pieces: no element is left out, or done twice.
+TEST_P(CpuDevice, ElementwiseOpsReachEveryElement) {
+  for (const int cols : {1, 40, 1023, 1024, 1025, 2056}) {
+    for (const int n_rows : {1, 2, 9, 33}) {
+      const auto device = make_cpu_device({.n_threads = 3});
+      const auto a = device->allocate(n_rows, cols), b = device->allocate(n_rows, cols),
+                 columns = device->allocate(1, cols);
+      const std::size_t n = std::size_t(n_rows) * std::size_t(cols);
+      const std::vector<float> x = random_values(n, 7), y = random_values(n, 8),
+                               factors = random_values(std::size_t(cols), 9);
+      device->write(factors, columns->array());
+      const auto expect = [&](const char* op, const std::function<void()>& run,
+                              const std::function<float(std::size_t)>& expected) {
+        device->write(x, a->array());
+        device->write(y, b->array());
+        run();
+        std::vector<float> found(n);
+        device->read(b->array(), found);
+        for (std::size_t i = 0; i < n; ++i)
+          ASSERT_EQ(found[i], expected(i))
+              << op << ", element " << i << " of [" << n_rows << ", " << cols << "]";
+      };
+      std::vector<float> gelu(n);
+      kernels().gelu_multiply(x.data(), y.data(), gelu.data(), int(n));
+      const Array to = b->array();
+      expect(
+          "gelu_multiply", [&] { device->gelu_multiply(a->array(), to, to); },
+          [&](auto i) { return gelu[i]; });
+      expect(
+          "add", [&] { device->add(a->array(), to); }, [&](auto i) { return y[i] + x[i]; });
+      expect(
+          "scale", [&] { device->scale(to, 0.3f); }, [&](auto i) { return y[i] * 0.3f; });
+      expect(
+          "softcap", [&] { device->softcap(to, 0.5f); },
+          [&](auto i) { return 0.5f * std::tanh(y[i] / 0.5f); });
+      expect(
+          "multiply_columns", [&] { device->multiply_columns(to, columns->array()); },
+          [&](auto i) { return y[i] * factors[i % std::size_t(cols)]; });
+    }
+  }
+}
+
 // The work is cut by rows, pieces of rows and panels: neither the number of threads nor a view's stride
 // shows.
 TEST_P(CpuDevice, ThreadsAndViewsChangeNothing) {
