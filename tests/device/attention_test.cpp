@@ -77,8 +77,7 @@ struct AttentionProblem {
   }
 
   double element(const Memory& memory, int position, int d) const {
-    const std::size_t i =
-        std::size_t((task.row.slot(position) * cache.n_kv_heads + task.kv_head) * cache.head_dim + d);
+    const std::size_t i = std::size_t((task.row.slot(position) * cache.n_kv_heads + task.kv_head) * cache.head_dim + d);
     return double(cache.type == KvType::kF32 ? memory.as<float>()[i]
                                              : format::bf16_to_f32(memory.as<std::uint16_t>()[i]));
   }
@@ -102,8 +101,7 @@ struct AttentionProblem {
       for (int d = 0; d < head_dim; ++d) {
         double magnitude = 0;
         for (int i = 0; i < n; ++i)
-          magnitude +=
-              scores[std::size_t(i)] / total * std::abs(element(cache.values, task.row.first + i, d));
+          magnitude += scores[std::size_t(i)] / total * std::abs(element(cache.values, task.row.first + i, d));
         bounds.push_back(float(2 * magnitude * (2 * (spread + 4) + 2 * n + 4) * kUnit));
       }
     }
@@ -121,8 +119,8 @@ struct AttentionProblem {
 };
 
 void expect_agreement(const Kernels& kernels, const AttentionProblem& problem) {
-  const std::string difference = worst(problem.run(kernels), problem.run(kScalar),
-                                       [&](std::size_t i) { return double(problem.bounds[i]); });
+  const std::string difference =
+      worst(problem.run(kernels), problem.run(kScalar), [&](std::size_t i) { return double(problem.bounds[i]); });
   const AttentionTask& task = problem.task;
   EXPECT_EQ(difference, "") << (problem.cache.type == KvType::kF32 ? "f32" : "bf16") << " cache, head_dim "
                             << problem.cache.head_dim << ", " << task.n_queries << " queries, positions "
@@ -145,14 +143,12 @@ TEST_P(VectorAttention, AgreesWithinItsRoundings) {
 // Grouped queries are taken four, two and one at a time.
 TEST_P(VectorAttention, AnyNumberOfQueriesSharesAKvHead) {
   for (const KvType type : kKvTypes)
-    for (int n_queries = 1; n_queries <= 33; ++n_queries)
-      expect_agreement(kernels(), {type, n_queries, 24, 5, 40});
+    for (int n_queries = 1; n_queries <= 33; ++n_queries) expect_agreement(kernels(), {type, n_queries, 24, 5, 40});
 }
 
 TEST_P(VectorAttention, HeadsNeedNotBeMultiplesOfAVector) {
   for (const KvType type : kKvTypes)
-    for (int head_dim = 1; head_dim <= 33; ++head_dim)
-      expect_agreement(kernels(), {type, 3, head_dim, 5, 40});
+    for (int head_dim = 1; head_dim <= 33; ++head_dim) expect_agreement(kernels(), {type, 3, head_dim, 5, 40});
 }
 
 // Windows that begin anywhere in a block, end anywhere in it or a later one, and wrap around the ring.

@@ -56,10 +56,8 @@ TEST_P(CpuDevice, EveryQueryHeadReadsItsKvHead) {
         const int slot = rows[std::size_t(r)].slot(r * 37);
         for (int i = 0; i < n_heads * kHeadDim; ++i) {
           const int kv_head = i / kHeadDim / (n_heads / n_kv_heads);
-          ASSERT_EQ(out->array().row(r)[i],
-                    stored[std::size_t(slot * width + kv_head * kHeadDim + i % kHeadDim)])
-              << n_heads << " heads over " << n_kv_heads << ", row " << r << " of " << n_rows << ", column "
-              << i;
+          ASSERT_EQ(out->array().row(r)[i], stored[std::size_t(slot * width + kv_head * kHeadDim + i % kHeadDim)])
+              << n_heads << " heads over " << n_kv_heads << ", row " << r << " of " << n_rows << ", column " << i;
         }
       }
     }
@@ -85,22 +83,19 @@ TEST_P(CpuDevice, ElementwiseOpsReachEveryElement) {
         std::vector<float> found(n);
         device->read(b->array(), found);
         for (std::size_t i = 0; i < n; ++i)
-          ASSERT_EQ(found[i], expected(i))
-              << op << ", element " << i << " of [" << n_rows << ", " << cols << "]";
+          ASSERT_EQ(found[i], expected(i)) << op << ", element " << i << " of [" << n_rows << ", " << cols << "]";
       };
       std::vector<float> gelu(n);
       kernels().gelu_multiply(x.data(), y.data(), gelu.data(), int(n));
       const Array to = b->array();
       expect(
-          "gelu_multiply", [&] { device->gelu_multiply(a->array(), to, to); },
-          [&](auto i) { return gelu[i]; });
+          "gelu_multiply", [&] { device->gelu_multiply(a->array(), to, to); }, [&](auto i) { return gelu[i]; });
       expect(
           "add", [&] { device->add(a->array(), to); }, [&](auto i) { return y[i] + x[i]; });
       expect(
           "scale", [&] { device->scale(to, 0.3f); }, [&](auto i) { return y[i] * 0.3f; });
       expect(
-          "softcap", [&] { device->softcap(to, 0.5f); },
-          [&](auto i) { return 0.5f * std::tanh(y[i] / 0.5f); });
+          "softcap", [&] { device->softcap(to, 0.5f); }, [&](auto i) { return 0.5f * std::tanh(y[i] / 0.5f); });
       expect(
           "multiply_columns", [&] { device->multiply_columns(to, columns->array()); },
           [&](auto i) { return y[i] * factors[i % std::size_t(cols)]; });

@@ -25,16 +25,10 @@ class InstructionSet : public ::testing::TestWithParam<const Kernels*> {
   static const Kernels& kernels() { return *GetParam(); }
 };
 
-inline auto every_set() {
-  return ::testing::ValuesIn(all_kernels().begin(), all_kernels().end());
-}
+inline auto every_set() { return ::testing::ValuesIn(all_kernels().begin(), all_kernels().end()); }
 // Those that are compared with the scalar kernels, which come last.
-inline auto every_vector_set() {
-  return ::testing::ValuesIn(all_kernels().begin(), all_kernels().end() - 1);
-}
-inline std::string name_of_set(const ::testing::TestParamInfo<const Kernels*>& info) {
-  return info.param->name;
-}
+inline auto every_vector_set() { return ::testing::ValuesIn(all_kernels().begin(), all_kernels().end() - 1); }
+inline std::string name_of_set(const ::testing::TestParamInfo<const Kernels*>& info) { return info.param->name; }
 
 // Of the entries beyond their bound the one furthest off; nothing if all are within.
 template <typename Bound>
@@ -46,8 +40,7 @@ std::string worst(const std::vector<float>& found, const std::vector<float>& exp
     const double ratio = std::abs(double(found[i]) - double(expected[i])) / bound(i);
     if (ratio <= 1 || (ratio <= largest && !std::isnan(ratio))) continue;
     largest = ratio;
-    text = fmt::format("index {}: {} found, {} expected, {:.3g} times the bound", i, found[i], expected[i],
-                       ratio);
+    text = fmt::format("index {}: {} found, {} expected, {:.3g} times the bound", i, found[i], expected[i], ratio);
   }
   return text;
 }

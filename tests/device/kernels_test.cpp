@@ -20,8 +20,7 @@ INSTANTIATE_TEST_SUITE_P(, Elementwise, every_set(), name_of_set);
 
 TEST_P(Elementwise, GeluIsWithinItsBound) {
   constexpr double kTwiceRootOfTwoOverPi = 1.5957691216057308;
-  std::vector<float> gate = {0.0f,   -0.0f, 1e-30f, -1e-30f, 1e-40f, 3e38f,
-                             -3e38f, 1e20f, -1e20f, 1e10f,   -1e10f};
+  std::vector<float> gate = {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-40f, 3e38f, -3e38f, 1e20f, -1e20f, 1e10f, -1e10f};
   for (double x = -40; x < 40; x += 0x1.3p-14) gate.push_back(float(x));
   while (gate.size() % 16 != 5) gate.push_back(1.0f);  // a remainder for every vector length
   std::vector<float> up(gate.size());
@@ -30,8 +29,7 @@ TEST_P(Elementwise, GeluIsWithinItsBound) {
   kernels().gelu_multiply(gate.data(), up.data(), out.data(), int(gate.size()));
   double largest = 0;
   for (std::size_t i = 0; i < gate.size(); ++i) {
-    const double x = double(gate[i]), t = -kTwiceRootOfTwoOverPi * (x + 0.044715 * x * x * x),
-                 e = std::exp(t);
+    const double x = double(gate[i]), t = -kTwiceRootOfTwoOverPi * (x + 0.044715 * x * x * x), e = std::exp(t);
     const double expected = x / (1 + e) * double(up[i]);
     const double share = std::isinf(e) ? 1 : e / (1 + e);
     const double relative = share == 0 || std::isinf(e) ? 3 : (4 * std::abs(t) + 4) * share + 3;
@@ -40,8 +38,8 @@ TEST_P(Elementwise, GeluIsWithinItsBound) {
                                                       0x1p-124 * std::abs(double(up[i])) + 0x1p-149;
     const double error = std::abs(double(out[i]) - expected);
     if (bound > 0) largest = std::max(largest, error / bound);
-    ASSERT_LE(error, bound) << "gelu(" << gate[i] << ") * " << up[i] << ": " << out[i] << " found, "
-                            << expected << " expected";
+    ASSERT_LE(error, bound) << "gelu(" << gate[i] << ") * " << up[i] << ": " << out[i] << " found, " << expected
+                            << " expected";
   }
   RecordProperty("largest_share_of_bound", fmt::format("{:.3f}", largest));
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
@@ -85,8 +83,7 @@ TEST_P(Elementwise, SumOfSquaresIsWithinItsRoundings) {
       x.push_back(normal(random));
       expected += double(x.back()) * double(x.back());
     }
-    EXPECT_NEAR(double(kernels().sum_of_squares(x.data(), n)), expected, (n + 6) * kUnit * expected)
-        << "n " << n;
+    EXPECT_NEAR(double(kernels().sum_of_squares(x.data(), n)), expected, (n + 6) * kUnit * expected) << "n " << n;
   }
 }
 
@@ -125,8 +122,7 @@ TEST_F(CpuKernels, RefusesWhatIsUnknownOrCannotRun) {
   EXPECT_EQ(message("sse9"), "CPU_KERNELS=sse9: expected one of avx512, avx2, scalar");
   for (const Kernels* kernels : all_kernels()) {
     if (kernels->runs_here()) continue;
-    EXPECT_EQ(message(kernels->name),
-              fmt::format("CPU_KERNELS={}: this CPU lacks its instructions", kernels->name));
+    EXPECT_EQ(message(kernels->name), fmt::format("CPU_KERNELS={}: this CPU lacks its instructions", kernels->name));
   }
 }
 

@@ -36,10 +36,10 @@ TEST_P(VectorMatmul, ExactProductsAgreeBitForBit) {
       for (const int n_tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 70}) {
         const Input x(n_tokens, shape.cols, Values::kExact, unsigned(n_tokens));
         const std::string difference =
-            worst(product(kernels(), *w, x.operand, 0, w->n_panels),
-                  product(kScalar, *w, x.operand, 0, w->n_panels), [](std::size_t) { return 1e-30; });
-        EXPECT_EQ(difference, "") << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], "
-                                  << n_tokens << " tokens";
+            worst(product(kernels(), *w, x.operand, 0, w->n_panels), product(kScalar, *w, x.operand, 0, w->n_panels),
+                  [](std::size_t) { return 1e-30; });
+        EXPECT_EQ(difference, "") << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens
+                                  << " tokens";
       }
     }
   }
@@ -55,8 +55,7 @@ TEST_P(VectorMatmul, RaggedSizesAgreeBitForBit) {
     const auto w = load_panels({&problem.source, 1}, false, team);
     for (const int n_tokens : counts) {
       const Input x(n_tokens, shape.cols, Values::kExact, unsigned(n_tokens));
-      EXPECT_EQ(product(kernels(), *w, x.operand, 0, w->n_panels),
-                product(kScalar, *w, x.operand, 0, w->n_panels))
+      EXPECT_EQ(product(kernels(), *w, x.operand, 0, w->n_panels), product(kScalar, *w, x.operand, 0, w->n_panels))
           << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens << " tokens";
     }
   };
@@ -90,8 +89,8 @@ TEST_P(VectorMatmul, RandomProductsAgreeWithinTheirRoundings) {
         };
         const std::string difference = worst(product(kernels(), *w, x.operand, 0, w->n_panels),
                                              product(kScalar, *w, x.operand, 0, w->n_panels), bound);
-        EXPECT_EQ(difference, "") << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], "
-                                  << n_tokens << " tokens";
+        EXPECT_EQ(difference, "") << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens
+                                  << " tokens";
       }
     }
   }

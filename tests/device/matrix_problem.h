@@ -17,8 +17,7 @@
 
 namespace nibble::device::cpu {
 
-inline constexpr Storage kStorages[] = {Storage::kF32, Storage::kBF16, Storage::kFP8, Storage::kNVFP4,
-                                        Storage::kInt4};
+inline constexpr Storage kStorages[] = {Storage::kF32, Storage::kBF16, Storage::kFP8, Storage::kNVFP4, Storage::kInt4};
 
 // kExact: small integers (halves for NVFP4) and scales that are powers of two, so that f32 sums of products
 // with small integers do not round, in whatever order.
@@ -57,8 +56,7 @@ inline MatrixProblem::MatrixProblem(Storage storage, int rows, int cols, Values 
   if (storage == Storage::kFP8 && seed % 2 == 1) source.scale_count = 1;  // one scale for the matrix
 
   const auto fp8_scale = [&] {
-    return format::f32_to_bf16(exact ? std::ldexp(1.0f, int(below(5)) - 2)
-                                     : 0.01f + float(below(1000)) / 7000);
+    return format::f32_to_bf16(exact ? std::ldexp(1.0f, int(below(5)) - 2) : 0.01f + float(below(1000)) / 7000);
   };
   std::uint16_t scale_of_all = 0;
   if (storage == Storage::kFP8 && source.scale_count == 1) append(scales, scale_of_all = fp8_scale());
@@ -110,8 +108,8 @@ inline MatrixProblem::MatrixProblem(Storage storage, int rows, int cols, Values 
         }
         case Storage::kInt4: {
           if (c % source.group == 0) {
-            const std::uint16_t scale = format::f32_to_bf16(exact ? std::ldexp(1.0f, int(below(3)) - 1)
-                                                                  : 0.01f + float(below(1000)) / 999);
+            const std::uint16_t scale =
+                format::f32_to_bf16(exact ? std::ldexp(1.0f, int(below(3)) - 1) : 0.01f + float(below(1000)) / 999);
             append(scales, scale);
             group_scale = format::bf16_to_f32(scale);
           }
@@ -155,8 +153,7 @@ struct Input {
     const int stride = (cols + kBlockCols - 1) / kBlockCols * kBlockCols;
     for (int t = 0; t < n_tokens; ++t) {
       for (int c = 0; c < stride; ++c) {
-        const float f =
-            kind == Values::kExact ? float(random() % 17) - 8 : format::round_to_bf16(normal(random));
+        const float f = kind == Values::kExact ? float(random() % 17) - 8 : format::round_to_bf16(normal(random));
         f32.push_back(c < cols ? f : 0.0f);
         bf16.push_back(format::f32_to_bf16(f32.back()));
       }

@@ -59,8 +59,7 @@ TEST(Panel, ExpandsToTheReferencesValues) {
     for (int row = 0; row < 20; ++row) {
       for (int col = 0; col < 64; ++col) {
         float value = float(problem.value(row, col));
-        if (storage == Storage::kFP8)
-          value = format::round_to_bf16(value * problem.factors[std::size_t(row)]);
+        if (storage == Storage::kFP8) value = format::round_to_bf16(value * problem.factors[std::size_t(row)]);
         if (storage == Storage::kInt4) value = format::round_to_bf16(value);
         if (storage == Storage::kNVFP4) {
           const std::size_t block = std::size_t(row) * 4 + std::size_t(col) / 16;
@@ -68,8 +67,7 @@ TEST(Panel, ExpandsToTheReferencesValues) {
           const float code = scale == 0 ? 0 : value / scale;
           value = format::round_to_bf16(code * (scale / problem.source.global_scale));
         }
-        ASSERT_EQ(columns[std::size_t(col * 20 + row)], value)
-            << name_of(storage) << " row " << row << " col " << col;
+        ASSERT_EQ(columns[std::size_t(col * 20 + row)], value) << name_of(storage) << " row " << row << " col " << col;
       }
     }
   }

@@ -38,10 +38,12 @@ TEST(QuantizeInput, EqualsTheReferenceBitForBit) {
       const auto x = golden.floats(base + ".x"), expected = golden.floats(tensor.name);
       const int cols = int(tensor.shape.back());
       if (scheme == "FP8_DYNAMIC") {
-        expect_equal_rows(x, cols, expected, [&](float* row) { quantize_fp8_per_token(row, cols, activations); }, tensor.name);
+        expect_equal_rows(
+            x, cols, expected, [&](float* row) { quantize_fp8_per_token(row, cols, activations); }, tensor.name);
       } else if (scheme.starts_with("NVFP4.")) {
         const float scale = global_scale(scheme.substr(6));
-        expect_equal_rows(x, cols, expected, [&](float* row) { quantize_nvfp4(row, cols, scale, activations); }, tensor.name);
+        expect_equal_rows(
+            x, cols, expected, [&](float* row) { quantize_nvfp4(row, cols, scale, activations); }, tensor.name);
       } else {
         continue;  // static FP8 activations belong to no scheme we read
       }
