@@ -1,6 +1,4 @@
 // nibble render: one conversation a line in, the prompt that the model's chat template makes of it a line out.
-#include <cstdio>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,29 +7,17 @@
 #include "base/json.h"
 #include "chat/load.h"
 #include "cli/cli.h"
+#include "cli/json_lines.h"
 
 namespace nibble::cli {
 namespace {
 
-// Answers each line before it reads the next, so that another program can talk to this one through pipes.
 void render_lines(const std::string& model, const std::optional<std::string>& file) {
   const chat::ChatTemplate chat_template = chat::load_chat_template(model, file);
-  std::string line;
-  for (std::size_t number = 1; std::getline(std::cin, line); ++number) {
-    const std::string source = fmt::format("input line {}", number);
-    const json::value request = parse_json(line, source);
+  answer_json_lines([&](const json::value& request, const std::string& source) -> json::object {
     if (!request.is_object()) throw Error("{}: expected an object", source);
-    std::string out;
-    try {
-      out = json::serialize(json::object{{"rendered", chat_template.render(request.get_object())}});
-    } catch (const Error& error) {
-      throw Error("{}: {}", source, error.what());
-    }
-    out += '\n';
-    if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() || std::fflush(stdout) != 0)
-      throw Error("standard output cannot be written");
-  }
-  if (std::cin.bad()) throw Error("standard input cannot be read");
+    return {{"rendered", chat_template.render(request.get_object())}};
+  });
 }
 
 }  // namespace

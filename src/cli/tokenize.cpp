@@ -1,7 +1,5 @@
 // nibble tokenize and nibble detokenize: one JSON object a line in, one a line out, in the same order.
-#include <cstdio>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/json_lines.h"
 #include "tokenizer/tokenizer.h"
 
 namespace nibble::cli {
@@ -34,26 +33,11 @@ json::object detokenize(const Tokenizer& tokenizer, const JsonFields& line) {
   return {{"text", tokenizer.decode(ids, line.boolean("skip_special", false))}};
 }
 
-// Answers each line before it reads the next, so that another program can talk to this one through pipes.
 void answer_lines(const std::string& model,
                   const std::function<json::object(const Tokenizer&, const JsonFields&)>& answer) {
   const Tokenizer tokenizer = Tokenizer::load(model);
-  std::string line;
-  for (std::size_t number = 1; std::getline(std::cin, line); ++number) {
-    const std::string source = fmt::format("input line {}", number);
-    const json::value value = parse_json(line, source);
-    std::string out;
-    try {
-      out = json::serialize(answer(tokenizer, JsonFields(value, source)));
-    } catch (const Error& error) {
-      if (std::string_view(error.what()).starts_with(source)) throw;
-      throw Error("{}: {}", source, error.what());
-    }
-    out += '\n';
-    if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size() || std::fflush(stdout) != 0)
-      throw Error("standard output cannot be written");
-  }
-  if (std::cin.bad()) throw Error("standard input cannot be read");
+  answer_json_lines(
+      [&](const json::value& line, const std::string& source) { return answer(tokenizer, JsonFields(line, source)); });
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ std::string only_line(const Outcome& outcome) {
 }
 
 TEST(GenerateCommand, GreedyFollowsTheReference) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   for (const auto& folder : models()) {
     SCOPED_TRACE(folder);
     const GoldenFile golden(folder / "goldens.safetensors");
@@ -54,7 +54,7 @@ TEST(GenerateCommand, GreedyFollowsTheReference) {
 }
 
 TEST(GenerateCommand, SeedsDecideAndLogprobsAreAnOption) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   const std::vector<std::string> base = {"generate",
                                          (models().front() / "model").string(),
                                          "--input-ids",
@@ -82,7 +82,7 @@ TEST(GenerateCommand, SeedsDecideAndLogprobsAreAnOption) {
 }
 
 TEST(GenerateCommand, EachMistakeIsOneLine) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   const std::string model = (models().front() / "model").string();
   const format::TextConfig text = format::load_gemma4_config(model).text;
   const std::string vocabulary = fmt::format("the vocabulary has ids 0 to {}", text.n_vocab - 1);
@@ -148,7 +148,7 @@ TEST(GenerateCommand, NoSuchModel) {
 
 // Every activation that the golden file names must be in the output; a router's choice is in its probabilities.
 TEST(LogitsCommand, WritesWhatTheReferenceComputes) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   for (const auto& folder : models()) {
     SCOPED_TRACE(folder);
     const GoldenFile golden(folder / "goldens.safetensors");
@@ -191,7 +191,7 @@ TEST(LogitsCommand, WritesWhatTheReferenceComputes) {
 }
 
 TEST(LogitsCommand, LeavesNothingBehindWhenItFails) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   const testing::TemporaryDirectory temporary;
   const Outcome nowhere = run_nibble({"logits", (models().front() / "model").string(), "--input-ids", "2,5", "--output",
                                       temporary.file("no/such/folder.safetensors"), "--log-level", "off"});

@@ -92,7 +92,7 @@ std::vector<Request> requests(int n, int n_vocab, std::size_t longest = 90) {
 }
 
 TEST(Engine, GreedyFollowsTheReference) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   for (const fs::path& folder : models()) {
     SCOPED_TRACE(folder);
     const GoldenFile golden(folder / "goldens.safetensors");
@@ -115,7 +115,7 @@ TEST(Engine, GreedyFollowsTheReference) {
 }
 
 TEST(Engine, NeighboursAndChunksChangeNothing) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   for (const fs::path& folder : models()) {
     SCOPED_TRACE(folder);
     Loaded loaded(folder);
@@ -148,7 +148,7 @@ TEST(Engine, NeighboursAndChunksChangeNothing) {
 }
 
 TEST(Engine, CancellingOthersChangesNothingAndLeavesNothing) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   Loaded loaded(models().front());
   const std::vector<Request> all = requests(8, loaded.weights.config.text.n_vocab, 30);
   std::vector<Answer> alone;
@@ -196,7 +196,7 @@ TEST(Engine, CancellingOthersChangesNothingAndLeavesNothing) {
 // A conversation: each prompt is the last one, its answer and more; and prompts that part from the kept sequence near its
 // end and near its beginning, where the sliding layers' rings have gone on.
 TEST(Engine, KeptCacheChangesNothing) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   for (const fs::path& folder : models()) {
     SCOPED_TRACE(folder);
     Loaded loaded(folder);
@@ -233,7 +233,7 @@ TEST(Engine, KeptCacheChangesNothing) {
 // Each prompt parts from the last a little earlier: what the rings lost to the longest of them stays lost, however short
 // the sequence is by now.
 TEST(Engine, GoingBackAgainAndAgainChangesNothing) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   for (const fs::path& folder : models()) {
     SCOPED_TRACE(folder);
     Loaded loaded(folder);
@@ -263,7 +263,7 @@ TEST(Engine, GoingBackAgainAndAgainChangesNothing) {
 }
 
 TEST(Engine, KeptSequencesGiveWay) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   Loaded loaded(models().front());
   Engine engine = loaded.engine({.max_model_len = 96, .max_sequences = 2, .max_batch_rows = 16, .pool_positions = 96});
   for (const Request& request : requests(9, loaded.weights.config.text.n_vocab, 80)) {
@@ -284,7 +284,7 @@ std::string refusal(Engine& engine, Request request) {
 }
 
 TEST(Engine, RequestsAreCheckedWhenSubmitted) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   Loaded loaded(models().front());
   Engine engine = loaded.engine({.max_model_len = 64, .max_sequences = 1, .max_batch_rows = 16});
   const int n_vocab = engine.n_vocab();
@@ -305,7 +305,7 @@ TEST(Engine, RequestsAreCheckedWhenSubmitted) {
 }
 
 TEST(Engine, StopTokensEndAnAnswer) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   Loaded loaded(models().front());
   Request request{.prompt_ids = {5, 6, 7}, .params = {.temperature = 0, .max_new_tokens = 20, .ignore_eos = true}};
   Engine engine = loaded.engine({.max_model_len = 64, .max_batch_rows = 16});
@@ -325,7 +325,7 @@ TEST(Engine, StopTokensEndAnAnswer) {
 
 // The bias makes token 5 certain at first; each use costs it 2, until others pass it.
 TEST(Engine, PenaltiesCountTheAnswer) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   Loaded loaded(models().front());
   Engine engine = loaded.engine({.max_model_len = 128, .max_batch_rows = 16});
   Request request{.prompt_ids = {7}, .params = {.temperature = 0, .max_new_tokens = 100, .ignore_eos = true}};
@@ -338,7 +338,7 @@ TEST(Engine, PenaltiesCountTheAnswer) {
 }
 
 TEST(Engine, LimitsTheModelCannotServe) {
-  if (models().empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(models().empty());
   Loaded loaded(models().front());
   const int longest = loaded.weights.config.text.max_positions;
   const auto message = [&](const EngineLimits& limits) -> std::string {
@@ -361,7 +361,7 @@ TEST(Engine, LimitsTheModelCannotServe) {
 // step and nothing else.
 TEST(Engine, AStepThatFailsEndsItsRequestsOnly) {
   const std::vector<fs::path> found = testing::golden_folders("model/text-e2b-like");
-  if (found.empty()) GTEST_SKIP() << "no golden models here";
+  ASSERT_FALSE(found.empty());
   const fs::path copy = fs::temp_directory_path() / fmt::format("nibble-engine-{}", getpid());
   fs::create_directories(copy / "model");
   for (const auto& entry : fs::directory_iterator(found.front() / "model"))
