@@ -138,6 +138,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, self.rate, self.cuda)
         self.window = model.config.sliding_window
         self.graphs = {}
+        self.graph_memory = torch.cuda.graph_pool_handle() if self.cuda else None  # one graph runs at a time
         if self.cuda:  # sequences are short: the plain kernel is as fast, and a graph can hold it
             torch.backends.cuda.enable_flash_sdp(False)
             torch.backends.cuda.enable_mem_efficient_sdp(False)
@@ -157,6 +158,7 @@ class Trainer:
     def capture(self, batch):
         static = [t.to(self.device) for t in batch]
         masks = attention_masks(static[0].shape[1], self.window, self.device)
+        torch.cuda.empty_cache()
         self.rate.fill_(1e-12)  # the warm-up must not move the weights; zero would divide by zero
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -165,9 +167,9 @@ class Trainer:
                 self.compute(*static, masks)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self.graph_memory):
             loss = self.compute(*static, masks)
-        return graph, static, loss
+        return graph, static, masks, loss  # a graph holds addresses, not tensors: the masks must live as long
 
     def step(self, batch, rate):
         if not self.cuda:
@@ -177,7 +179,7 @@ class Trainer:
         key = (batch[0].shape, self.rounding.active)
         if key not in self.graphs:
             self.graphs[key] = self.capture(batch)
-        graph, static, loss = self.graphs[key]
+        graph, static, _, loss = self.graphs[key]
         for to, source in zip(static, batch):
             to.copy_(source.pin_memory(), non_blocking=True)
         self.rate.fill_(rate)
@@ -205,6 +207,7 @@ def train(model, tokenizer, args):
             if not math.isfinite(recent[-1]):
                 raise SystemExit(f"step {step}: the loss is {recent[-1]}")
             if step % 500 == 0:
+                write(model, args.out, model.config.vocab_size)
                 print(f"step {step} tokens {seen / 1e6:.2f}M loss {sum(recent) / len(recent):.4f} "
                       f"{seen / (time.monotonic() - started):.0f} tok/s", flush=True)
                 recent = []
