@@ -41,13 +41,17 @@ void check_choice(const ModelOptions& options, const Choice& choice) {
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("model", options.directory, "model directory")->required()->type_name("MODEL");
+  app.add_option("--quantization", options.quantization, "fp8: BF16 linears become FP8 while loading");
+  app.add_option("--max-model-len", options.max_model_len, "tokens of prompt and answer together");
+  add_device_options(app, options);
+}
+
+void add_device_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--device", options.device, "cpu, or reference (scalar, f32 throughout)")->capture_default_str();
   app.add_option("--threads", options.threads, "threads (default: every CPU this process may use)");
   app.add_option("--activations-dtype", options.activations_dtype, "what matrix products round their input to")
       ->capture_default_str();
   app.add_option("--lm-head", options.lm_head, "how the output head is computed")->capture_default_str();
-  app.add_option("--quantization", options.quantization, "fp8: BF16 linears become FP8 while loading");
-  app.add_option("--max-model-len", options.max_model_len, "tokens of prompt and answer together");
 }
 
 std::unique_ptr<device::Device> make_device(const ModelOptions& options) {

@@ -22,7 +22,8 @@ struct ModelOptions {
   std::optional<int> max_model_len;
 };
 
-void add_model_options(CLI::App& app, ModelOptions& options);
+void add_model_options(CLI::App& app, ModelOptions& options);   // with MODEL
+void add_device_options(CLI::App& app, ModelOptions& options);  // without: for commands that take several
 
 // Checks every option, then makes the device; UsageError says what this build has.
 std::unique_ptr<device::Device> make_device(const ModelOptions& options);

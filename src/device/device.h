@@ -73,7 +73,8 @@ class Matrix {
   virtual ~Matrix() = default;
   int rows = 0, cols = 0;
   Storage storage = Storage::kBF16;
-  std::size_t bytes = 0;  // resident, and read once a product
+  std::size_t bytes = 0;          // resident, and read once a product
+  bool integer_products = false;  // its products are sums of integers, block by block
 };
 
 // Keys and values of one layer: [n_slots, n_kv_heads * head_dim] each.
@@ -96,12 +97,20 @@ struct AttentionRow {
   int slot(int position) const { return blocks[position / kKvBlock % n_blocks] * kKvBlock + position % kKvBlock; }
 };
 
+// What the machine does at best, whatever runs on it. Zero: not known.
+struct Walls {
+  double read_bytes_per_second = 0;
+  double float_flops = 0;  // multiplications and additions a second at the precision of the activations
+  double int8_ops = 0;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
 
   virtual std::string describe() const = 0;  // "cpu: avx2 kernels, bf16 activations, 2 threads"
   virtual Activations activations() const = 0;
+  virtual Walls measure_walls() = 0;  // takes about a second
 
   virtual std::unique_ptr<Buffer> allocate(int rows, int cols) = 0;
   virtual std::unique_ptr<Matrix> load(std::span<const MatrixSource> stacked_by_row) = 0;

@@ -13,6 +13,7 @@
 #include "base/threads.h"
 #include "device/cpu/kernels.h"
 #include "device/cpu/quantize_input.h"
+#include "device/cpu/walls.h"
 #include "format/bf16.h"
 
 namespace nibble::device {
@@ -41,6 +42,8 @@ class CpuDevice final : public Device {
                        team_.size() == 1 ? "" : "s");
   }
   Activations activations() const override { return reference_ ? Activations::kF32 : Activations::kBF16; }
+
+  Walls measure_walls() override { return cpu::measure_walls(team_, kernels_.name); }
 
   std::unique_ptr<Buffer> allocate(int rows, int cols) override { return std::make_unique<CpuBuffer>(rows, cols); }
 
