@@ -129,7 +129,7 @@ void print_notes(const Footprint& footprint, const TextConfig& text, double band
                               text.n_experts, size_text(experts.per_token), size_text(experts.resident)));
   print_wrapped(
       fmt::format("Keys and values in BF16 are read as well: {} for each position of context in full layers (of which "
-                  "{} are kept, layers share), at most {} in sliding ones.",
+                  "{} are kept, layers share), at most {} in sliding ones; half as much with --kv-cache-dtype fp8.",
                   size_text(footprint.kv_read), size_text(footprint.kv_kept), size_text(footprint.kv_window)));
   print_wrapped(
       fmt::format("Tokens/s is bandwidth / bytes read: an upper bound for one sequence of short context. {:g} GB/s{}.",

@@ -25,6 +25,7 @@ const Choice kChoices[] = {
     {"--device", &ModelOptions::device, {"cpu", "reference"}},
     {"--activations-dtype", &ModelOptions::activations_dtype, {"bf16"}},
     {"--lm-head", &ModelOptions::lm_head, {"exact"}},
+    {"--kv-cache-dtype", &ModelOptions::kv_cache_dtype, {"auto", "bf16", "fp8", "fp8_e4m3"}},
     {"--quantization", &ModelOptions::quantization, {"", "fp8"}},
 };
 
@@ -51,6 +52,8 @@ void add_device_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--threads", options.threads, "threads (default: every CPU this process may use)");
   app.add_option("--activations-dtype", options.activations_dtype, "what matrix products round their input to")
       ->capture_default_str();
+  app.add_option("--kv-cache-dtype", options.kv_cache_dtype, "auto (bf16), bf16 or fp8: how keys and values are kept")
+      ->capture_default_str();
   app.add_option("--lm-head", options.lm_head, "how the output head is computed")->capture_default_str();
 }
 
@@ -58,8 +61,9 @@ std::unique_ptr<device::Device> make_device(const ModelOptions& options) {
   for (const Choice& choice : kChoices) check_choice(options, choice);
   if (options.threads && (*options.threads < 1 || *options.threads > kMaxThreads))
     throw UsageError("--threads: expected 1 to {}, got {}", kMaxThreads, *options.threads);
-  auto device =
-      device::make_cpu_device({.n_threads = options.threads.value_or(0), .reference = options.device == "reference"});
+  auto device = device::make_cpu_device({.n_threads = options.threads.value_or(0),
+                                         .kv_fp8 = options.kv_cache_dtype.starts_with("fp8"),
+                                         .reference = options.device == "reference"});
   spdlog::info("{}", device->describe());
   return device;
 }

@@ -53,6 +53,28 @@ TEST(GenerateCommand, GreedyFollowsTheReference) {
   }
 }
 
+// e4m3 keeps four bits of a number: other log probabilities than with BF16.
+TEST(GenerateCommand, KeysAndValuesInFp8) {
+  ASSERT_FALSE(models().empty());
+  const std::string model = (models().front() / "model").string();
+  const auto generate = [&](const char* dtype, const char* named) {
+    const Outcome outcome = run_nibble({"generate", model, "--input-ids", "2,5,9,4,7,11,3", "--max-new-tokens", "4",
+                                        "--temperature", "0", "--logprobs", "1", "--kv-cache-dtype", dtype});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find(named), std::string::npos) << outcome.err;
+    return parse_json(outcome.out, "stdout").at("logprobs");
+  };
+  const json::value fp8 = generate("fp8", "fp8 KV cache");
+  EXPECT_NE(generate("auto", "bf16 KV cache"), fp8);
+  EXPECT_EQ(generate("fp8_e4m3", "fp8 KV cache"), fp8);
+}
+
+TEST(GenerateCommand, TheDemoModelAnswersWithKeysAndValuesInFp8) {
+  const Outcome outcome = run_nibble({"run", NIBBLE_SOURCE_DIR "/models/demo", "Count from 7 to 12.", "--temperature",
+                                      "0", "--kv-cache-dtype", "fp8"});
+  EXPECT_EQ(outcome.out, "7, 8, 9, 10, 11, 12\n") << outcome.err;
+}
+
 TEST(GenerateCommand, SeedsDecideAndLogprobsAreAnOption) {
   ASSERT_FALSE(models().empty());
   const std::vector<std::string> base = {"generate",

@@ -71,6 +71,39 @@ TEST_P(Elementwise, GeluOfEveryLength) {
   }
 }
 
+// Of the quotient, of tanh (5 units, docs/numerics.md) and of the product.
+TEST_P(Elementwise, SoftcapIsWithinItsBound) {
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const float cap : {30.0f, 0.7f}) {
+    std::vector<float> x = {0.0f, -0.0f, 1e-38f, -1e-38f, 1e-30f, 3e38f, -3e38f, inf, -inf};
+    for (double at = -20; at < 20; at += 0x1.3p-14) x.push_back(float(at * double(cap)));
+    while (x.size() % 16 != 5) x.push_back(1.0f);
+    std::vector<float> out = x;
+    kernels().softcap(out.data(), cap, int(out.size()));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double expected = double(cap) * std::tanh(double(x[i]) / double(cap));
+      ASSERT_LE(std::abs(double(out[i]) - expected), 7 * kUnit * std::abs(expected) + double(cap + 1) * 0x1p-149)
+          << "softcap(" << x[i] << ", " << cap << "): " << out[i] << " found, " << expected << " expected";
+      ASSERT_EQ(std::signbit(out[i]), std::signbit(x[i])) << x[i];
+    }
+  }
+  float nan[] = {std::nanf("")};
+  kernels().softcap(nan, 30, 1);
+  EXPECT_TRUE(std::isnan(nan[0]));
+}
+
+TEST_P(Elementwise, SoftcapOfEveryLength) {
+  std::vector<float> x, whole;
+  for (int i = 0; i < 70; ++i) x.push_back(float(i % 13 - 6) * 7.3f);
+  whole = x;
+  kernels().softcap(whole.data(), 30, int(whole.size()));
+  for (std::size_t n = 0; n < x.size(); ++n) {
+    std::vector<float> out = x;
+    kernels().softcap(out.data(), 30, int(n));
+    for (std::size_t i = 0; i < x.size(); ++i) ASSERT_EQ(out[i], i < n ? whole[i] : x[i]) << i << " of " << n;
+  }
+}
+
 TEST_P(Elementwise, SumOfSquaresIsWithinItsRoundings) {
   std::mt19937 random(9);
   std::normal_distribution<float> normal;

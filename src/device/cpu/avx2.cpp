@@ -11,6 +11,7 @@ constexpr Kernels kAvx2 = {
     .matmul = avx2_matmul,
     .attention = avx2_attention,
     .gelu_multiply = gelu_multiply<F32x8>,
+    .softcap = softcap<F32x8>,
     .sum_of_squares = sum_of_squares<F32x8>,
 };
 

@@ -11,6 +11,7 @@ constexpr Kernels kAvx512 = {
     .matmul = avx512_matmul,
     .attention = avx512_attention,
     .gelu_multiply = gelu_multiply<F32x16>,
+    .softcap = softcap<F32x16>,
     .sum_of_squares = sum_of_squares<F32x16>,
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -13,6 +12,7 @@
 #include "base/threads.h"
 #include "device/cpu/kernels.h"
 #include "device/cpu/quantize_input.h"
+#include "device/cpu/split_attention.h"
 #include "device/cpu/walls.h"
 #include "format/bf16.h"
 
@@ -33,12 +33,15 @@ class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const CpuOptions& options)
       : reference_(options.reference),
+        kv_type_(options.reference ? KvType::kF32
+                 : options.kv_fp8  ? KvType::kFP8
+                                   : KvType::kBF16),
         kernels_(options.reference ? kScalar : select_kernels()),
         team_(options.n_threads > 0 ? options.n_threads : available_cpus()) {}
 
   std::string describe() const override {
     return fmt::format("{}: {} kernels, {} activations, {} KV cache, {} thread{}", reference_ ? "reference" : "cpu",
-                       kernels_.name, name_of(activations()), reference_ ? "f32" : "bf16", team_.size(),
+                       kernels_.name, name_of(activations()), name_of(kv_type_), team_.size(),
                        team_.size() == 1 ? "" : "s");
   }
   Activations activations() const override { return reference_ ? Activations::kF32 : Activations::kBF16; }
@@ -52,17 +55,7 @@ class CpuDevice final : public Device {
   }
 
   std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) override {
-    auto cache = std::make_unique<CpuKv>();
-    cache->n_slots = n_slots;
-    cache->n_kv_heads = n_kv_heads;
-    cache->head_dim = head_dim;
-    cache->type = reference_ ? KvType::kF32 : KvType::kBF16;
-    const std::size_t bytes = std::size_t(n_slots) * std::size_t(n_kv_heads) * std::size_t(head_dim) *
-                              (reference_ ? sizeof(float) : sizeof(std::uint16_t));
-    cache->keys = Memory(bytes);
-    cache->values = Memory(bytes);
-    cache->bytes = 2 * bytes;
-    return cache;
+    return std::make_unique<CpuKv>(make_kv(kv_type_, n_slots, n_kv_heads, head_dim));
   }
 
   void write(std::span<const float> from, Array to) override {
@@ -121,46 +114,16 @@ class CpuDevice final : public Device {
   void store_kv(Array k, Array v, std::span<const int> slots, KvBuffer& buffer) override {
     auto& cache = static_cast<CpuKv&>(buffer);
     const std::size_t width = std::size_t(cache.n_kv_heads) * std::size_t(cache.head_dim);
-    const auto store = [&](const float* from, Memory& memory, std::size_t at) {
-      for (std::size_t i = 0; i < width; ++i) {
-        if (cache.type == KvType::kF32) {
-          memory.as<float>()[at + i] = from[i];
-        } else {
-          memory.as<std::uint16_t>()[at + i] = format::f32_to_bf16(from[i]);
-        }
-      }
-    };
     for (int r = 0; r < k.rows; ++r) {
       const int slot = slots[std::size_t(r)];
       check(slot >= 0 && slot < cache.n_slots, "a KV slot lies in its cache");
-      store(k.row(r), cache.keys, std::size_t(slot) * width);
-      store(v.row(r), cache.values, std::size_t(slot) * width);
+      store(k.row(r), width, cache.type, cache.keys, std::size_t(slot) * width);
+      store(v.row(r), width, cache.type, cache.values, std::size_t(slot) * width);
     }
   }
 
-  void attention(Array q, const KvBuffer& buffer, std::span<const AttentionRow> rows, Array out) override {
-    const auto& cache = static_cast<const CpuKv&>(buffer);
-    const int n_queries = q.cols / cache.head_dim / cache.n_kv_heads;
-    scores_.resize(std::size_t(team_.size()));
-    const int n_tasks = q.rows * cache.n_kv_heads;
-    std::atomic<int> next{0};
-    team_.run([&](int thread) {
-      std::vector<float>& scores = scores_[std::size_t(thread)];
-      for (int i = next++; i < n_tasks; i = next++) {
-        const int r = i / cache.n_kv_heads, kv_head = i % cache.n_kv_heads;
-        const AttentionRow& row = rows[std::size_t(r)];
-        const std::size_t n_scores = std::size_t(n_queries) * std::size_t(row.last - row.first + 1);
-        if (scores.size() < n_scores) scores.resize(n_scores);
-        const int column = kv_head * n_queries * cache.head_dim;
-        kernels_.attention({.q = q.row(r) + column,
-                            .n_queries = n_queries,
-                            .kv_head = kv_head,
-                            .cache = &cache,
-                            .row = row,
-                            .scores = scores.data(),
-                            .out = out.row(r) + column});
-      }
-    });
+  void attention(Array q, const KvBuffer& cache, std::span<const AttentionRow> rows, Array out) override {
+    attention_.run(team_, kernels_, q, static_cast<const CpuKv&>(cache), rows, out);
   }
 
   void gelu_multiply(Array gate, Array up, Array out) override {
@@ -188,10 +151,7 @@ class CpuDevice final : public Device {
     });
   }
   void softcap(Array x, float cap) override {
-    for_pieces(x, [&](int r, int begin, int n) {
-      float* at = x.row(r) + begin;
-      for (int i = 0; i < n; ++i) at[i] = cap * std::tanh(at[i] / cap);
-    });
+    for_pieces(x, [&](int r, int begin, int n) { kernels_.softcap(x.row(r) + begin, cap, n); });
   }
   void gather_rows(Array from, std::span<const int> rows, Array to) override {
     for (std::size_t i = 0; i < rows.size(); ++i) std::copy_n(from.row(rows[i]), from.cols, to.row(int(i)));
@@ -293,12 +253,13 @@ class CpuDevice final : public Device {
   }
 
   bool reference_;
+  KvType kv_type_;
   const Kernels& kernels_;
   ThreadTeam team_;
   std::vector<float> operand_f32_;  // scratch of prepare()
   std::vector<std::uint16_t> operand_bf16_;
   std::array<RopeAngles, 2> rope_;
-  std::vector<std::vector<float>> scores_;  // scratch of attention(), one a thread
+  SplitAttention attention_;
 };
 
 }  // namespace

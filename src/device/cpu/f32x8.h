@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "device/cpu/kv.h"
+
 namespace nibble::device::cpu {
 namespace {
 
@@ -20,12 +22,27 @@ struct F32x8 {
     const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bf16));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
   }
+  // The bits of a code moved to f16's exponent and mantissa are its value * 2^-8, denormals included.
+  static Vector load(const E4m3* codes) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes));
+    const __m128i high = _mm_unpacklo_epi8(_mm_setzero_si128(), bytes);
+    const __m128i f16 = _mm_and_si128(_mm_srai_epi16(high, 1), _mm_set1_epi16(short(0xbf80)));
+    return _mm256_mul_ps(_mm256_cvtph_ps(f16), _mm256_set1_ps(0x1p8f));
+  }
   static void store(float* to, Vector x) { _mm256_storeu_ps(to, x); }
 
   static Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
   static Vector multiply(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
   static Vector divide(Vector a, Vector b) { return _mm256_div_ps(a, b); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+  static Vector magnitude(Vector x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+  // a where limit > x, else b.
+  static Vector where_below(Vector x, Vector limit, Vector a, Vector b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, limit, _CMP_LT_OQ));
+  }
+  static Vector with_sign_of(Vector magnitude, Vector sign) {
+    return _mm256_or_ps(magnitude, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
+  }
   // The second operand where either is NaN.
   static Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
   static Vector max(Vector a, Vector b) { return _mm256_max_ps(a, b); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "device/cpu/kv.h"
 #include "device/cpu/panel.h"
 #include "device/device.h"
 
@@ -18,13 +19,6 @@ struct Operand {
   std::ptrdiff_t stride = 0;  // columns padded to kBlockCols with zeros
 };
 
-enum class KvType : std::uint8_t { kF32, kBF16 };
-
-struct CpuKv final : KvBuffer {
-  KvType type = KvType::kBF16;
-  Memory keys, values;  // [n_slots, n_kv_heads, head_dim]
-};
-
 struct AttentionTask {
   const float* q = nullptr;  // [n_queries, head_dim]: the query heads that read this KV head
   int n_queries = 0;
@@ -33,6 +27,9 @@ struct AttentionTask {
   AttentionRow row;
   float* scores = nullptr;  // scratch [n_queries, last - first + 1]
   float* out = nullptr;     // [n_queries, head_dim]
+  // [n_queries] each: the largest score, and the sum of e^(score - largest), with which parts of a row are put together
+  float* largest = nullptr;
+  float* totals = nullptr;
 };
 
 struct Kernels {
@@ -42,6 +39,7 @@ struct Kernels {
   void (*matmul)(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
   void (*attention)(const AttentionTask& task);
   void (*gelu_multiply)(const float* gate, const float* up, float* out, int n);
+  void (*softcap)(float* x, float cap, int n);  // x = cap * tanh(x / cap)
   float (*sum_of_squares)(const float* x, int n);
 };
 

@@ -84,10 +84,6 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
     for (int t = 0; t < x.n_tokens; t += kTokens) matmul_tile(w, x, panel, t, std::min(kTokens, x.n_tokens - t), out);
 }
 
-float element(const Memory& memory, KvType type, std::size_t index) {
-  return type == KvType::kF32 ? memory.as<float>()[index] : format::bf16_to_f32(memory.as<std::uint16_t>()[index]);
-}
-
 void attention(const AttentionTask& task) {
   const CpuKv& cache = *task.cache;
   const int head_dim = cache.head_dim;
@@ -110,6 +106,8 @@ void attention(const AttentionTask& task) {
     }
     float total = 0;
     for (int i = 0; i < n_positions; ++i) total += scores[i] = std::exp(scores[i] - largest);
+    task.largest[h] = largest;
+    task.totals[h] = total;
     std::fill(out, out + head_dim, 0.0f);
     for (int i = 0; i < n_positions; ++i) {
       const std::size_t value = start_of(task.row.first + i);
@@ -127,6 +125,10 @@ void gelu_multiply(const float* gate, const float* up, float* out, int n) {
   }
 }
 
+void softcap(float* x, float cap, int n) {
+  for (int i = 0; i < n; ++i) x[i] = cap * std::tanh(x[i] / cap);
+}
+
 float sum_of_squares(const float* x, int n) {
   float sum = 0;
   for (int i = 0; i < n; ++i) sum += x[i] * x[i];
@@ -141,6 +143,7 @@ constexpr Kernels kScalar = {
     .matmul = matmul,
     .attention = attention,
     .gelu_multiply = gelu_multiply,
+    .softcap = softcap,
     .sum_of_squares = sum_of_squares,
 };
 

@@ -101,13 +101,13 @@ void add_values(const float* weights, std::ptrdiff_t n_weights, const KvRun<Elem
   }
 }
 
-// scores become weights that add up to 1.
+// scores become weights that add up to 1; `total` is what they added up to when the largest was 1.
 template <typename V>
-void softmax(float* scores, int n) {
+void softmax(float* scores, int n, float& max, float& total) {
   const int whole = n / V::kLanes * V::kLanes;
   auto largest = V::set(scores[0]);
   for (int i = 0; i < whole; i += V::kLanes) largest = V::max(largest, V::load(scores + i));
-  float max = V::largest(largest);
+  max = V::largest(largest);
   for (int i = whole; i < n; ++i) max = scores[i] > max ? scores[i] : max;
 
   auto sum = V::set(0);
@@ -116,7 +116,7 @@ void softmax(float* scores, int n) {
     V::store(scores + i, weight);
     sum = V::add(sum, weight);
   }
-  float total = V::sum(sum);
+  total = V::sum(sum);
   float rest[V::kLanes] = {};
   for (int i = whole; i < n; ++i) rest[i - whole] = scores[i] - max;
   V::store(rest, vector_exp<V>(V::load(rest)));
@@ -139,7 +139,8 @@ void attend(const AttentionTask& task, int first_query) {
     score_run<V, kQueries>(q, head_dim, run, scores + i, n_positions);
     i += run.n;
   }
-  for (int h = 0; h < kQueries; ++h) softmax<V>(scores + h * n_positions, int(n_positions));
+  for (int h = 0; h < kQueries; ++h)
+    softmax<V>(scores + h * n_positions, int(n_positions), task.largest[first_query + h], task.totals[first_query + h]);
   for (int i = 0; i < kQueries * head_dim; ++i) out[i] = 0;
   for (int i = 0; i < n_positions;) {
     const auto run = kv_run<V, Element>(task, task.row.first + i);
@@ -158,8 +159,11 @@ void attend_in_groups(const AttentionTask& task) {
 
 template <typename V>
 void vector_attention(const AttentionTask& task) {
-  if (task.cache->type == KvType::kF32) return attend_in_groups<V, float>(task);
-  attend_in_groups<V, std::uint16_t>(task);
+  switch (task.cache->type) {
+    case KvType::kF32: return attend_in_groups<V, float>(task);
+    case KvType::kBF16: return attend_in_groups<V, std::uint16_t>(task);
+    case KvType::kFP8: return attend_in_groups<V, E4m3>(task);
+  }
 }
 
 }  // namespace nibble::device::cpu
