@@ -23,12 +23,19 @@ namespace nibble::device {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+bool cpu_time = false;  // of this process instead of the wall's: with one thread, neighbours then count for less
+
+double now() {
+  timespec time;
+  clock_gettime(cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
 
 template <typename Task>
 double seconds_of(const Task& task) {
-  const auto start = Clock::now();
+  const double start = now();
   task();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return now() - start;
 }
 
 // Of many short runs within `budget` seconds the time that a tenth of them beat: neighbours on the machine
@@ -43,74 +50,6 @@ double typical_seconds(double budget, const Task& task) {
   }
   std::sort(times.begin(), times.end());
   return times[times.size() / 10];
-}
-
-// --- walls
-
-double read_bytes_per_second(ThreadTeam& team) {
-  constexpr std::size_t kPieces = 64, kPiece = std::size_t{1} << 20;  // u64s: 64 times 8 MiB, beyond any cache
-  cpu::Memory memory(kPieces * kPiece * 8);
-  std::memset(memory.data(), 1, memory.bytes());
-  std::atomic<std::uint64_t> total{0};
-  const double seconds = typical_seconds(0.5, [&](int i) {
-    const std::uint64_t* piece = memory.as<std::uint64_t>() + std::size_t(i) % kPieces * kPiece;
-    team.parallel_for(kPiece, 4096, [&](std::size_t begin, std::size_t end) {
-      std::uint64_t sum[8] = {};
-      for (std::size_t at = begin; at < end; at += 8)
-        for (std::size_t j = 0; j < 8; ++j) sum[j] += piece[at + j];
-      for (const std::uint64_t s : sum) total += s;
-    });
-  });
-  return double(kPiece) * 8 / seconds;
-}
-
-constexpr int kPeakRounds = 1 << 16;
-
-// Ten chains of fused multiply-adds in registers; flop done.
-[[gnu::target("avx2,fma")]] double multiply_avx2(float* keep) {
-  __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(1e-3f);
-  __m256 c0 = b, c1 = b, c2 = b, c3 = b, c4 = b, c5 = b, c6 = b, c7 = b, c8 = b, c9 = b;
-  for (int i = 0; i < kPeakRounds; ++i) {
-    c0 = _mm256_fmadd_ps(c0, a, b), c1 = _mm256_fmadd_ps(c1, a, b), c2 = _mm256_fmadd_ps(c2, a, b);
-    c3 = _mm256_fmadd_ps(c3, a, b), c4 = _mm256_fmadd_ps(c4, a, b), c5 = _mm256_fmadd_ps(c5, a, b);
-    c6 = _mm256_fmadd_ps(c6, a, b), c7 = _mm256_fmadd_ps(c7, a, b), c8 = _mm256_fmadd_ps(c8, a, b);
-    c9 = _mm256_fmadd_ps(c9, a, b);
-  }
-  c0 = _mm256_add_ps(_mm256_add_ps(_mm256_add_ps(c0, c1), _mm256_add_ps(c2, c3)), _mm256_add_ps(c4, c5));
-  c0 = _mm256_add_ps(c0, _mm256_add_ps(_mm256_add_ps(c6, c7), _mm256_add_ps(c8, c9)));
-  _mm256_storeu_ps(keep, c0);
-  return 10.0 * 16 * kPeakRounds;
-}
-
-// The same with bf16 dot products, what the AVX-512 kernels multiply with.
-[[gnu::target("avx512f,avx512bw,avx512bf16")]] double multiply_avx512(float* keep) {
-  const __m512i pair = _mm512_set1_epi32(0x3f003f00);
-  const auto a = reinterpret_cast<__m512bh>(pair);
-  __m512 c0 = _mm512_setzero_ps(), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0, c8 = c0, c9 = c0;
-  for (int i = 0; i < kPeakRounds; ++i) {
-    c0 = _mm512_dpbf16_ps(c0, a, a), c1 = _mm512_dpbf16_ps(c1, a, a), c2 = _mm512_dpbf16_ps(c2, a, a);
-    c3 = _mm512_dpbf16_ps(c3, a, a), c4 = _mm512_dpbf16_ps(c4, a, a), c5 = _mm512_dpbf16_ps(c5, a, a);
-    c6 = _mm512_dpbf16_ps(c6, a, a), c7 = _mm512_dpbf16_ps(c7, a, a), c8 = _mm512_dpbf16_ps(c8, a, a);
-    c9 = _mm512_dpbf16_ps(c9, a, a);
-  }
-  c0 = _mm512_add_ps(_mm512_add_ps(_mm512_add_ps(c0, c1), _mm512_add_ps(c2, c3)), _mm512_add_ps(c4, c5));
-  c0 = _mm512_add_ps(c0, _mm512_add_ps(_mm512_add_ps(c6, c7), _mm512_add_ps(c8, c9)));
-  _mm512_storeu_ps(keep, c0);
-  return 10.0 * 64 * kPeakRounds;
-}
-
-double flop_per_second(ThreadTeam& team, std::string_view kernels) {
-  if (kernels == "scalar") return 0;
-  std::vector<float> keep(std::size_t(team.size()) * 16);
-  double flop = 0;
-  const double seconds = typical_seconds(0.5, [&](int) {
-    team.run([&](int thread) {
-      float* mine = keep.data() + thread * 16;
-      const double done = kernels == "avx512" ? multiply_avx512(mine) : multiply_avx2(mine);
-      if (thread == 0) flop = done;
-    });
-  });
-  return flop * team.size() / seconds;
 }
 
 // --- matrix products
@@ -164,10 +103,6 @@ Bytes random_bytes(Storage storage) {
   return bytes;
 }
 
-struct Walls {
-  double bytes_per_second, flop_per_second;
-};
-
 // Products with copies of a matrix in turn, so many that no cache holds them all: what a decode step sees.
 void bench_matmul(Device& device, const Shape& shape, Storage storage, std::size_t total_bytes, const Walls& walls) {
   const Bytes bytes = random_bytes(storage);
@@ -176,6 +111,7 @@ void bench_matmul(Device& device, const Shape& shape, Storage storage, std::size
   double load_seconds = 0;
   while (copies.empty() || copies.size() * copies[0]->bytes < total_bytes)
     load_seconds += seconds_of([&] { copies.push_back(device.load({&source, 1})); });
+  const double peak = copies[0]->integer_products ? walls.int8_ops : walls.float_flops;
   const double loaded = double(copies.size() * copies[0]->bytes);
   for (const int n_tokens : kTokens) {
     const auto x = device.allocate(n_tokens, shape.cols), out = device.allocate(n_tokens, shape.rows);
@@ -187,8 +123,8 @@ void bench_matmul(Device& device, const Shape& shape, Storage storage, std::size
     const double flop_rate = 2.0 * shape.rows * shape.cols * n_tokens / seconds;
     fmt::print("{:<7} {:<7} {:>6} x {:<6} {:>4} {:>10.1f} {:>8.2f} {:>5.0f}% {:>9.1f} {:>5.0f}%{}\n", shape.what,
                name_of(storage), shape.rows, shape.cols, n_tokens, seconds * 1e6, bytes_rate * 1e-9,
-               100 * bytes_rate / walls.bytes_per_second, flop_rate * 1e-9,
-               walls.flop_per_second > 0 ? 100 * flop_rate / walls.flop_per_second : 0.0,
+               100 * bytes_rate / walls.read_bytes_per_second, flop_rate * 1e-9,
+               peak > 0 ? 100 * flop_rate / peak : 0.0,
                n_tokens == 1 ? fmt::format("   load {:.2f} GB/s", loaded / load_seconds * 1e-9) : "");
     std::fflush(stdout);
   }
@@ -268,17 +204,16 @@ void bench_wake(ThreadTeam& team) {
   }
 }
 
-void bench(int n_threads, std::size_t total_bytes, std::string_view only) {
-  const auto device = make_cpu_device({.n_threads = n_threads});
-  Walls walls = {};
-  {
+void bench(int n_threads, std::size_t total_bytes, std::string_view only, bool int8) {
+  const auto device = make_cpu_device({.n_threads = n_threads, .int8 = int8});
+  const Walls walls = device->measure_walls();
+  fmt::print("{}\nread {:.1f} GB/s, multiply {:.1f} GFLOP/s in floating point, {:.1f} GOP/s in int8\n",
+             device->describe(), walls.read_bytes_per_second * 1e-9, walls.float_flops * 1e-9, walls.int8_ops * 1e-9);
+  if (only.empty()) {
     ThreadTeam team(n_threads > 0 ? n_threads : available_cpus());
-    walls = {read_bytes_per_second(team), flop_per_second(team, cpu::select_kernels().name)};
-    fmt::print("{}\nread {:.1f} GB/s, multiply {:.1f} GFLOP/s\n", device->describe(), walls.bytes_per_second * 1e-9,
-               walls.flop_per_second * 1e-9);
     bench_wake(team);
+    bench_small_ops(*device);
   }
-  bench_small_ops(*device);
   fmt::print("\n{:<7} {:<7} {:>6}   {:<6} {:>4} {:>10} {:>8} {:>6} {:>9} {:>6}\n", "matrix", "storage", "rows", "cols",
              "n", "us", "GB/s", "read", "GFLOP/s", "peak");
   for (const Storage storage : kStorages)
@@ -297,6 +232,9 @@ int main(int argc, char** argv) {
   app.add_option("--megabytes", megabytes, "weights in turn per line; above the last-level cache");
   std::string only;
   app.add_option("--only", only, "one matrix: gate, down, q, ple, head");
+  app.add_flag("--cpu-time", nibble::device::cpu_time, "time of this process's threads; with --threads 1");
+  bool int8 = false;
+  app.add_flag("--int8", int8, "inputs of 4-bit matrices as int8");
   CLI11_PARSE(app, argc, argv);
-  nibble::device::bench(n_threads, std::size_t(megabytes) << 20, only);
+  nibble::device::bench(n_threads, std::size_t(megabytes) << 20, only, int8);
 }

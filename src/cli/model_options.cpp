@@ -23,7 +23,7 @@ struct Choice {
 // What this build can do. An empty word stands for "not given".
 const Choice kChoices[] = {
     {"--device", &ModelOptions::device, {"cpu", "reference"}},
-    {"--activations-dtype", &ModelOptions::activations_dtype, {"bf16"}},
+    {"--activations-dtype", &ModelOptions::activations_dtype, {"bf16", "int8"}},
     {"--lm-head", &ModelOptions::lm_head, {"exact"}},
     {"--kv-cache-dtype", &ModelOptions::kv_cache_dtype, {"auto", "bf16", "fp8", "fp8_e4m3"}},
     {"--quantization", &ModelOptions::quantization, {"", "fp8"}},
@@ -50,7 +50,8 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
 void add_device_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--device", options.device, "cpu, or reference (scalar, f32 throughout)")->capture_default_str();
   app.add_option("--threads", options.threads, "threads (default: every CPU this process may use)");
-  app.add_option("--activations-dtype", options.activations_dtype, "what matrix products round their input to")
+  app.add_option("--activations-dtype", options.activations_dtype,
+                 "what matrix products round their input to: bf16, or int8 for 4-bit matrices")
       ->capture_default_str();
   app.add_option("--kv-cache-dtype", options.kv_cache_dtype, "auto (bf16), bf16 or fp8: how keys and values are kept")
       ->capture_default_str();
@@ -62,6 +63,7 @@ std::unique_ptr<device::Device> make_device(const ModelOptions& options) {
   if (options.threads && (*options.threads < 1 || *options.threads > kMaxThreads))
     throw UsageError("--threads: expected 1 to {}, got {}", kMaxThreads, *options.threads);
   auto device = device::make_cpu_device({.n_threads = options.threads.value_or(0),
+                                         .int8 = options.activations_dtype == "int8",
                                          .kv_fp8 = options.kv_cache_dtype.starts_with("fp8"),
                                          .reference = options.device == "reference"});
   spdlog::info("{}", device->describe());

@@ -6,6 +6,7 @@ std::string_view name_of(Activations activations) {
   switch (activations) {
     case Activations::kF32: return "f32";
     case Activations::kBF16: return "bf16";
+    case Activations::kInt8: return "int8";
   }
   return "?";
 }

@@ -35,7 +35,11 @@ class Buffer {
   virtual Array array() const = 0;
 };
 
-enum class Activations { kF32, kBF16 };
+enum class Activations {
+  kF32,
+  kBF16,
+  kInt8,  // for 4-bit matrices, in blocks of 16; bf16 for the others
+};
 std::string_view name_of(Activations activations);
 
 // How a checkpoint stores a matrix [rows, cols] (`codes`, `scales`: readers of its bytes in file order).

@@ -13,11 +13,17 @@ class VectorMatmul : public InstructionSet {};
 INSTANTIATE_TEST_SUITE_P(, Matmul, every_set(), name_of_set);
 INSTANTIATE_TEST_SUITE_P(, VectorMatmul, every_vector_set(), name_of_set);
 
-std::vector<float> product(const Kernels& kernels, const PanelMatrix& w, const Operand& x, int panel_begin,
-                           int panel_end) {
+std::vector<float> multiply(const Kernels& kernels, const PanelMatrix& w, const Operand& x, int panel_begin,
+                            int panel_end) {
   std::vector<float> out(std::size_t(x.n_tokens) * std::size_t(w.rows), kUntouched);
   kernels.matmul(w, x, panel_begin, panel_end, {out.data(), x.n_tokens, w.rows, w.rows});
   return out;
+}
+
+std::unique_ptr<PanelMatrix> load(const MatrixProblem& problem, Product product, ThreadTeam& team) {
+  auto w = load_panels({&problem.source, 1}, false, team);
+  w->integer_products = product.integers;
+  return w;
 }
 
 struct Shape {
@@ -28,17 +34,17 @@ constexpr Shape kShapes[] = {{1, 16}, {16, 48}, {33, 96}, {40, 40}, {17, 5}, {50
 // Nothing rounds, so that nothing but a wrong code, scale, column or row can make a difference.
 TEST_P(VectorMatmul, ExactProductsAgreeBitForBit) {
   ThreadTeam team(1);
-  for (const Storage storage : kStorages) {
+  for (const Product product : kProducts) {
     for (const Shape shape : kShapes) {
-      if (!has_cols(storage, shape.cols)) continue;
-      const MatrixProblem problem(storage, shape.rows, shape.cols, Values::kExact, unsigned(shape.cols + 1));
-      const auto w = load_panels({&problem.source, 1}, false, team);
+      if (!has_cols(product.storage, shape.cols)) continue;
+      const MatrixProblem problem(product.storage, shape.rows, shape.cols, Values::kExact, unsigned(shape.cols + 1));
+      const auto w = load(problem, product, team);
       for (const int n_tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 70}) {
-        const Input x(n_tokens, shape.cols, Values::kExact, unsigned(n_tokens));
+        const Input x(n_tokens, *w, Values::kExact, unsigned(n_tokens));
         const std::string difference =
-            worst(product(kernels(), *w, x.operand, 0, w->n_panels), product(kScalar, *w, x.operand, 0, w->n_panels),
+            worst(multiply(kernels(), *w, x.operand, 0, w->n_panels), multiply(kScalar, *w, x.operand, 0, w->n_panels),
                   [](std::size_t) { return 1e-30; });
-        EXPECT_EQ(difference, "") << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens
+        EXPECT_EQ(difference, "") << name_of(product) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens
                                   << " tokens";
       }
     }
@@ -49,47 +55,46 @@ TEST_P(VectorMatmul, ExactProductsAgreeBitForBit) {
 // each.
 TEST_P(VectorMatmul, RaggedSizesAgreeBitForBit) {
   ThreadTeam team(1);
-  const auto compare = [&](Storage storage, Shape shape, const std::vector<int>& counts) {
-    if (!has_cols(storage, shape.cols)) return;
-    const MatrixProblem problem(storage, shape.rows, shape.cols, Values::kExact, unsigned(shape.rows + 1));
-    const auto w = load_panels({&problem.source, 1}, false, team);
+  const auto compare = [&](Product product, Shape shape, const std::vector<int>& counts) {
+    if (!has_cols(product.storage, shape.cols)) return;
+    const MatrixProblem problem(product.storage, shape.rows, shape.cols, Values::kExact, unsigned(shape.rows + 1));
+    const auto w = load(problem, product, team);
     for (const int n_tokens : counts) {
-      const Input x(n_tokens, shape.cols, Values::kExact, unsigned(n_tokens));
-      EXPECT_EQ(product(kernels(), *w, x.operand, 0, w->n_panels), product(kScalar, *w, x.operand, 0, w->n_panels))
-          << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens << " tokens";
+      const Input x(n_tokens, *w, Values::kExact, unsigned(n_tokens));
+      EXPECT_EQ(multiply(kernels(), *w, x.operand, 0, w->n_panels), multiply(kScalar, *w, x.operand, 0, w->n_panels))
+          << name_of(product) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens << " tokens";
     }
   };
   std::vector<int> every_count(40);
   std::iota(every_count.begin(), every_count.end(), 1);
   for (const int n_tokens : {63, 64, 65, 66, 72, 73, 129}) every_count.push_back(n_tokens);
-  for (const Storage storage : kStorages) {
-    for (int rows = 1; rows <= 49; ++rows) compare(storage, {rows, 32}, {1, 2, 3, 7, 9});
-    for (int cols = 1; cols <= 33; ++cols) compare(storage, {17, cols}, {1, 2, 3, 7, 9});
-    for (int cols = 112; cols <= 288; cols += 16) compare(storage, {17, cols}, {1, 2, 3, 7, 9});
-    compare(storage, {33, 48}, every_count);
-    compare(storage, {17, 272}, every_count);
+  for (const Product product : kProducts) {
+    for (int rows = 1; rows <= 49; ++rows) compare(product, {rows, 32}, {1, 2, 3, 7, 9});
+    for (int cols = 1; cols <= 33; ++cols) compare(product, {17, cols}, {1, 2, 3, 7, 9});
+    for (int cols = 112; cols <= 288; cols += 16) compare(product, {17, cols}, {1, 2, 3, 7, 9});
+    compare(product, {33, 48}, every_count);
+    compare(product, {17, 272}, every_count);
   }
 }
 
 TEST_P(VectorMatmul, RandomProductsAgreeWithinTheirRoundings) {
   ThreadTeam team(1);
-  for (const Storage storage : kStorages) {
+  for (const Product product : kProducts) {
     for (const Shape shape : kShapes) {
-      if (!has_cols(storage, shape.cols)) continue;
-      const MatrixProblem problem(storage, shape.rows, shape.cols, Values::kRandom, 7);
-      const auto w = load_panels({&problem.source, 1}, false, team);
+      if (!has_cols(product.storage, shape.cols)) continue;
+      const MatrixProblem problem(product.storage, shape.rows, shape.cols, Values::kRandom, 7);
+      const auto w = load(problem, product, team);
       for (const int n_tokens : {1, 3, 33}) {
-        const Input x(n_tokens, shape.cols, Values::kRandom, 8);
+        const Input x(n_tokens, *w, Values::kRandom, 8);
         const auto bound = [&](std::size_t i) {
           const int t = int(i) / shape.rows, r = int(i) % shape.rows;
           double magnitude = 0;
-          for (int c = 0; c < shape.cols; ++c)
-            magnitude += std::abs(problem.value(r, c) * double(x.f32[std::size_t(t * x.operand.stride + c)]));
+          for (int c = 0; c < shape.cols; ++c) magnitude += std::abs(problem.value(r, c) * x.value(t, c));
           return 2 * (shape.cols + 6) * kUnit * magnitude * double(problem.factors[std::size_t(r)]);
         };
-        const std::string difference = worst(product(kernels(), *w, x.operand, 0, w->n_panels),
-                                             product(kScalar, *w, x.operand, 0, w->n_panels), bound);
-        EXPECT_EQ(difference, "") << name_of(storage) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens
+        const std::string difference = worst(multiply(kernels(), *w, x.operand, 0, w->n_panels),
+                                             multiply(kScalar, *w, x.operand, 0, w->n_panels), bound);
+        EXPECT_EQ(difference, "") << name_of(product) << " [" << shape.rows << ", " << shape.cols << "], " << n_tokens
                                   << " tokens";
       }
     }
@@ -99,19 +104,18 @@ TEST_P(VectorMatmul, RandomProductsAgreeWithinTheirRoundings) {
 // What a server adds to a batch must not change what another request gets.
 TEST_P(VectorMatmul, ATokensResultDoesNotDependOnItsNeighbours) {
   ThreadTeam team(1);
-  for (const Storage storage : kStorages) {
-    const MatrixProblem problem(storage, 50, 400, Values::kRandom, 11);
-    const auto w = load_panels({&problem.source, 1}, false, team);
-    const Input all(70, 400, Values::kRandom, 12);
-    const std::ptrdiff_t stride = all.operand.stride;
-    const std::vector<float> expected = product(kernels(), *w, all.operand, 0, w->n_panels);
+  for (const Product product : kProducts) {
+    const MatrixProblem problem(product.storage, 50, 400, Values::kRandom, 11);
+    const auto w = load(problem, product, team);
+    Input all(70, *w, Values::kRandom, 12);
+    const std::vector<float> expected = multiply(kernels(), *w, all.operand, 0, w->n_panels);
     for (const int n_tokens : {1, 2, 3, 4, 5, 7, 13}) {
       for (int t = 0; t + n_tokens <= 70; t += n_tokens) {
-        const Operand some = {all.operand.f32 + t * stride, all.operand.bf16 + t * stride, n_tokens, stride};
-        const std::vector<float> found = product(kernels(), *w, some, 0, w->n_panels);
+        all.fill(*w, t, n_tokens);
+        const std::vector<float> found = multiply(kernels(), *w, all.operand, 0, w->n_panels);
         for (std::size_t i = 0; i < found.size(); ++i)
           ASSERT_EQ(found[i], expected[std::size_t(t) * 50 + i])
-              << name_of(storage) << ", " << n_tokens << " tokens from " << t;
+              << name_of(product) << ", " << n_tokens << " tokens from " << t;
       }
     }
   }
@@ -119,18 +123,18 @@ TEST_P(VectorMatmul, ATokensResultDoesNotDependOnItsNeighbours) {
 
 TEST_P(Matmul, WritesItsPanelsOnly) {
   ThreadTeam team(1);
-  for (const Storage storage : kStorages) {
-    const MatrixProblem problem(storage, 60, 96, Values::kExact, 5);
-    const auto w = load_panels({&problem.source, 1}, false, team);
+  for (const Product product : kProducts) {
+    const MatrixProblem problem(product.storage, 60, 96, Values::kExact, 5);
+    const auto w = load(problem, product, team);
     for (const int n_tokens : {1, 9}) {
-      const Input x(n_tokens, 96, Values::kExact, 6);
-      const std::vector<float> whole = product(kScalar, *w, x.operand, 0, 4);
+      const Input x(n_tokens, *w, Values::kExact, 6);
+      const std::vector<float> whole = multiply(kScalar, *w, x.operand, 0, 4);
       for (const auto& [begin, end] : {std::pair{0, 1}, {1, 3}, {3, 4}, {2, 2}}) {
-        const std::vector<float> part = product(kernels(), *w, x.operand, begin, end);
+        const std::vector<float> part = multiply(kernels(), *w, x.operand, begin, end);
         for (std::size_t i = 0; i < part.size(); ++i) {
           const int panel = int(i) % 60 / kPanelRows;
           ASSERT_EQ(part[i], panel >= begin && panel < end ? whole[i] : kUntouched)
-              << name_of(storage) << ", panels " << begin << " to " << end << ", index " << i;
+              << name_of(product) << ", panels " << begin << " to " << end << ", index " << i;
         }
       }
     }

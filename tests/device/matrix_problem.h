@@ -19,6 +19,18 @@ namespace nibble::device::cpu {
 
 inline constexpr Storage kStorages[] = {Storage::kF32, Storage::kBF16, Storage::kFP8, Storage::kNVFP4, Storage::kInt4};
 
+// A storage, and whether its products are of integers.
+struct Product {
+  Storage storage;
+  bool integers;
+};
+inline constexpr Product kProducts[] = {{Storage::kF32, false},   {Storage::kBF16, false}, {Storage::kFP8, false},
+                                        {Storage::kNVFP4, false}, {Storage::kInt4, false}, {Storage::kNVFP4, true},
+                                        {Storage::kInt4, true}};
+inline std::string name_of(const Product& product) {
+  return std::string(name_of(product.storage)) + (product.integers ? " x int8" : "");
+}
+
 // kExact: small integers (halves for NVFP4) and scales that are powers of two, so that f32 sums of products
 // with small integers do not round, in whatever order.
 enum class Values { kExact, kRandom };
@@ -141,27 +153,37 @@ inline bool has_cols(Storage storage, int cols) {
   return cols % 16 == 0 || (storage != Storage::kNVFP4 && storage != Storage::kInt4);
 }
 
-// Activations [n_tokens, stride] in both forms, zeros beyond `cols`.
+// Activations [n_tokens, cols] as the device would round them for `w`.
 struct Input {
-  std::vector<float> f32;
-  std::vector<std::uint16_t> bf16;
+  std::vector<float> values;
+  OperandBuffer buffer;
   Operand operand;
 
-  Input(int n_tokens, int cols, Values kind, unsigned seed) {
+  Input(int n_tokens, const PanelMatrix& w, Values kind, unsigned seed) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
-    const int stride = (cols + kBlockCols - 1) / kBlockCols * kBlockCols;
-    for (int t = 0; t < n_tokens; ++t) {
-      for (int c = 0; c < stride; ++c) {
-        const float f = kind == Values::kExact ? float(random() % 17) - 8 : format::round_to_bf16(normal(random));
-        f32.push_back(c < cols ? f : 0.0f);
-        bf16.push_back(format::f32_to_bf16(f32.back()));
-      }
-    }
-    operand = {f32.data(), bf16.data(), n_tokens, stride};
+    for (int i = 0; i < n_tokens * w.cols; ++i)
+      values.push_back(kind == Values::kExact ? float(random() % 17) - 8 : normal(random));
+    if (kind == Values::kExact && w.integer_products)  // the largest of every block: its scale is 1
+      for (int t = 0; t < n_tokens; ++t)
+        for (int c = 0; c < w.cols; c += kBlockCols) values[std::size_t(t * w.cols + c)] = 127;
+    fill(w, 0, n_tokens);
+  }
+  // The tokens [first, first + n) alone.
+  void fill(const PanelMatrix& w, int first, int n) {
+    operand = buffer.fill({values.data() + std::ptrdiff_t(first) * w.cols, n, w.cols, w.cols}, w, Activations::kBF16,
+                          [&](const auto& task) {
+                            for (int r = 0; r < n; ++r) task(r);
+                          });
   }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
+
+  // What the code of a column stands for.
+  double value(int token, int col) const {
+    const double code = double(operand.f32[token * operand.stride() + col]);
+    return operand.type == OperandType::kInt8 ? code * double(operand.scale(token, col / kBlockCols)) : code;
+  }
 };
 
 }  // namespace nibble::device::cpu

@@ -18,7 +18,7 @@ std::vector<float> columns_of(const PanelMatrix& w) {
   for (int col = 0; col < w.cols; ++col) {
     x[std::size_t(col)] = 1.0f;
     const Array column = {out.data() + std::ptrdiff_t(col) * w.rows, 1, w.rows, w.rows};
-    kScalar.matmul(w, {x.data(), nullptr, 1, stride}, 0, w.n_panels, column);
+    kScalar.matmul(w, {.n_tokens = 1, .n_blocks = w.n_blocks, .f32 = x.data()}, 0, w.n_panels, column);
     x[std::size_t(col)] = 0.0f;
   }
   return out;

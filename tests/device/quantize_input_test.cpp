@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+#include <random>
+
 #include "base/json.h"
+#include "format/bf16.h"
 #include "support/goldens.h"
 
 namespace nibble::device::cpu {
@@ -34,16 +39,15 @@ TEST(QuantizeInput, EqualsTheReferenceBitForBit) {
       const std::size_t kind = tensor.name.find('.', 11 + (bf16 ? 5 : 4));
       const std::string base = tensor.name.substr(0, kind);
       const std::string scheme = tensor.name.substr(kind + 1, tensor.name.size() - kind - 1 - sizeof("fake_quant"));
-      const Activations activations = f32 ? Activations::kF32 : Activations::kBF16;
       const auto x = golden.floats(base + ".x"), expected = golden.floats(tensor.name);
       const int cols = int(tensor.shape.back());
       if (scheme == "FP8_DYNAMIC") {
         expect_equal_rows(
-            x, cols, expected, [&](float* row) { quantize_fp8_per_token(row, cols, activations); }, tensor.name);
+            x, cols, expected, [&](float* row) { quantize_fp8_per_token(row, cols, bf16); }, tensor.name);
       } else if (scheme.starts_with("NVFP4.")) {
         const float scale = global_scale(scheme.substr(6));
         expect_equal_rows(
-            x, cols, expected, [&](float* row) { quantize_nvfp4(row, cols, scale, activations); }, tensor.name);
+            x, cols, expected, [&](float* row) { quantize_nvfp4(row, cols, scale, bf16); }, tensor.name);
       } else {
         continue;  // static FP8 activations belong to no scheme we read
       }
@@ -52,6 +56,52 @@ TEST(QuantizeInput, EqualsTheReferenceBitForBit) {
   }
   EXPECT_GE(compared, 8);
   std::printf("%d cases\n", compared);
+}
+
+std::vector<float> values_of_every_size() {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(16 * 300);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = format::round_to_bf16(std::ldexp(normal(random), int(i / 16) % 60 - 30));  // blocks of every size
+  std::fill_n(x.begin() + 32, 16, 0.0f);
+  return x;
+}
+
+// The integers times their scale are what the reference's form (held to its bits above) rounds to bf16.
+TEST(QuantizeInput, IntegersOfNvfp4AreTheReferencesCodes) {
+  constexpr float kGlobalScale = 7.5f;
+  std::vector<float> x = values_of_every_size(), expected = x;
+  std::vector<float> scales(x.size() / 16);
+  quantize_nvfp4_to_integers(x.data(), int(scales.size()), kGlobalScale, scales.data());
+  quantize_nvfp4(expected.data(), int(expected.size()), kGlobalScale, true);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(x[i], std::round(x[i]));
+    EXPECT_LE(std::abs(x[i]), 12);
+    EXPECT_EQ(format::round_to_bf16(x[i] * scales[i / 16]), expected[i]) << i;
+  }
+}
+
+TEST(QuantizeInput, Int8IsWithinHalfAStep) {
+  const std::vector<float> x = values_of_every_size();
+  std::vector<float> codes = x, scales(x.size() / 16);
+  quantize_int8(codes.data(), int(scales.size()), scales.data());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(codes[i], std::round(codes[i]));
+    EXPECT_LE(std::abs(codes[i]), 127);
+    EXPECT_LE(std::abs(codes[i] * scales[i / 16] - x[i]), 0.5001f * scales[i / 16]) << i;
+  }
+}
+
+TEST(QuantizeInput, Int8OfNothingAndOfNoNumber) {
+  for (const float value : {0.0f, 1e-40f, std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> x(16, 0.0f);
+    x[3] = value;
+    float scale = 1;
+    quantize_int8(x.data(), 1, &scale);
+    EXPECT_EQ(x, std::vector<float>(16, 0.0f)) << value;
+    EXPECT_EQ(std::isnan(scale), !std::isfinite(value)) << value;  // and so is the product, as it should be
+  }
 }
 
 }  // namespace

@@ -236,7 +236,7 @@ void token_group(const PanelMatrix& w, const Operand& x, int panel, int first_to
   for (int b = 0; b < w.n_blocks; b += kChunkBlocks) {
     const int n_blocks = w.n_blocks - b < kChunkBlocks ? w.n_blocks - b : kChunkBlocks;
     decode_chunk<kStorage>(w, panel, b, n_blocks, weights, scales);
-    multiply<is_scaled(kStorage)>(weights, scales, n_blocks, x.f32 + first_token * x.stride + b * kBlockCols, x.stride,
+    multiply<is_scaled(kStorage)>(weights, scales, n_blocks, x.f32 + first_token * x.stride() + b * kBlockCols, x.stride(),
                                   n_tokens, sums);
   }
   for (int t = 0; t < n_tokens; ++t)
@@ -262,6 +262,7 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
 }  // namespace
 
 void avx2_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
+  if (x.type == OperandType::kInt8) return avx2_int8_matmul(w, x, panel_begin, panel_end, out);
   switch (w.storage) {
     case Storage::kF32: return matmul<Storage::kF32>(w, x, panel_begin, panel_end, out);
     case Storage::kBF16: return matmul<Storage::kBF16>(w, x, panel_begin, panel_end, out);

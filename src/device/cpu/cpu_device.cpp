@@ -33,6 +33,9 @@ class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const CpuOptions& options)
       : reference_(options.reference),
+        activations_(options.reference ? Activations::kF32
+                     : options.int8    ? Activations::kInt8
+                                       : Activations::kBF16),
         kv_type_(options.reference ? KvType::kF32
                  : options.kv_fp8  ? KvType::kFP8
                                    : KvType::kBF16),
@@ -44,14 +47,18 @@ class CpuDevice final : public Device {
                        kernels_.name, name_of(activations()), name_of(kv_type_), team_.size(),
                        team_.size() == 1 ? "" : "s");
   }
-  Activations activations() const override { return reference_ ? Activations::kF32 : Activations::kBF16; }
+  Activations activations() const override { return activations_; }
 
   Walls measure_walls() override { return cpu::measure_walls(team_, kernels_.name); }
 
   std::unique_ptr<Buffer> allocate(int rows, int cols) override { return std::make_unique<CpuBuffer>(rows, cols); }
 
   std::unique_ptr<Matrix> load(std::span<const MatrixSource> sources) override {
-    return load_panels(sources, reference_, team_);
+    auto w = load_panels(sources, reference_, team_);
+    const bool narrow = w->storage == Storage::kNVFP4 || w->storage == Storage::kInt4;
+    w->integer_products = narrow && activations_ != Activations::kF32 &&
+                          (activations_ == Activations::kInt8 || w->input == InputQuantization::kNVFP4);
+    return w;
   }
 
   std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) override {
@@ -67,7 +74,7 @@ class CpuDevice final : public Device {
 
   void matmul(Array x, const Matrix& matrix, Array out) override {
     const auto& w = static_cast<const PanelMatrix&>(matrix);
-    const Operand operand = prepare(x, w);
+    const Operand operand = operand_.fill(x, w, activations_, [&](const auto& task) { for_rows(x, task); });
     team_.parallel_for(std::size_t(w.n_panels), 1, [&](std::size_t begin, std::size_t end) {
       kernels_.matmul(w, operand, int(begin), int(end), out);
     });
@@ -162,30 +169,6 @@ class CpuDevice final : public Device {
   }
 
  private:
-  // The input of a product, rounded as the matrix's scheme and the device's activations say, padded to whole blocks.
-  Operand prepare(Array x, const PanelMatrix& w) {
-    const std::ptrdiff_t stride = std::ptrdiff_t(w.n_blocks) * kBlockCols;
-    const std::size_t n = std::size_t(x.rows) * std::size_t(stride);
-    if (operand_f32_.size() < n) operand_f32_.resize(n);
-    if (!reference_ && operand_bf16_.size() < n) operand_bf16_.resize(n);
-    for_rows(x, [&](int r) {
-      float* to = operand_f32_.data() + r * stride;
-      std::copy_n(x.row(r), x.cols, to);
-      std::fill(to + x.cols, to + stride, 0.0f);
-      if (!reference_) round_row(to, x.cols);
-      if (w.input == InputQuantization::kFP8PerToken) quantize_fp8_per_token(to, x.cols, activations());
-      if (w.input == InputQuantization::kNVFP4) quantize_nvfp4(to, x.cols, w.input_global_scale, activations());
-      if (reference_) return;
-      std::uint16_t* bf16 = operand_bf16_.data() + r * stride;
-      for (std::ptrdiff_t i = 0; i < stride; ++i) bf16[i] = std::uint16_t(std::bit_cast<std::uint32_t>(to[i]) >> 16);
-    });
-    return {operand_f32_.data(), reference_ ? nullptr : operand_bf16_.data(), x.rows, stride};
-  }
-
-  static void round_row(float* x, int n) {
-    for (int i = 0; i < n; ++i) x[i] = format::round_to_bf16(x[i]);
-  }
-
   float inverse_rms(const float* x, int n, float eps) const {
     return 1.0f / std::sqrt(kernels_.sum_of_squares(x, n) / float(n) + eps);
   }
@@ -253,11 +236,11 @@ class CpuDevice final : public Device {
   }
 
   bool reference_;
+  Activations activations_;
   KvType kv_type_;
   const Kernels& kernels_;
   ThreadTeam team_;
-  std::vector<float> operand_f32_;  // scratch of prepare()
-  std::vector<std::uint16_t> operand_bf16_;
+  OperandBuffer operand_;
   std::array<RopeAngles, 2> rope_;
   SplitAttention attention_;
 };

@@ -6,18 +6,10 @@
 #include <span>
 
 #include "device/cpu/kv.h"
-#include "device/cpu/panel.h"
+#include "device/cpu/operand.h"
 #include "device/device.h"
 
 namespace nibble::device::cpu {
-
-// The input of a product, as rounded for the device's activations: both forms hold the same values.
-struct Operand {
-  const float* f32 = nullptr;           // [n_tokens, stride]
-  const std::uint16_t* bf16 = nullptr;  // [n_tokens, stride]; null if activations are f32: for the scalar kernels alone
-  int n_tokens = 0;
-  std::ptrdiff_t stride = 0;  // columns padded to kBlockCols with zeros
-};
 
 struct AttentionTask {
   const float* q = nullptr;  // [n_queries, head_dim]: the query heads that read this KV head

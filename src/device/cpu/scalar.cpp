@@ -55,6 +55,32 @@ void decode(Storage storage, const std::byte* codes, const std::byte* scales, Bl
   }
 }
 
+// The integer of a 4-bit code: e2m1's value doubled.
+int integer_of(Storage storage, int code) {
+  return storage == Storage::kNVFP4 ? int(2 * format::kE2m1[std::size_t(code)]) : (code ^ 8) - 8;
+}
+
+float block_scale(Storage storage, const std::byte* scales, int row) {
+  if (storage == Storage::kNVFP4) return format::e4m3_to_f32(load<std::uint8_t>(scales, std::size_t(row)));
+  return format::bf16_to_f32(load<std::uint16_t>(scales, std::size_t(row)));
+}
+
+void integer_products(const PanelMatrix& w, const Operand& x, int panel, int token, Array out) {
+  float sums[kPanelRows] = {};
+  for (int b = 0; b < w.n_blocks; ++b) {
+    const std::byte* codes = w.codes(panel) + std::size_t(b) * w.block_code_bytes;
+    const std::byte* scales = w.scales(panel) + std::size_t(b) * w.block_scale_bytes;
+    const float* input = x.f32 + token * x.stride() + b * kBlockCols;
+    for (int r = 0; r < kPanelRows; ++r) {
+      int sum = 0;
+      for (int k = 0; k < kBlockCols; ++k) sum += integer_of(w.storage, nibble_of(codes, k, r)) * int(input[k]);
+      sums[r] += float(sum) * (block_scale(w.storage, scales, r) * x.scale(token, b));
+    }
+  }
+  for (int row = panel * kPanelRows, r = 0; r < kPanelRows && row < w.rows; ++r, ++row)
+    out.row(token)[row] = sums[r] * w.row_factor[row];
+}
+
 // For up to kTokens tokens: the scratch of a call is bounded, and a block is decoded once for all of them.
 constexpr int kTokens = 32;
 
@@ -65,7 +91,7 @@ void matmul_tile(const PanelMatrix& w, const Operand& x, int panel, int first_to
     decode(w.storage, w.codes(panel) + std::size_t(b) * w.block_code_bytes,
            w.scales(panel) + std::size_t(b) * w.block_scale_bytes, block);
     for (int t = 0; t < n_tokens; ++t) {
-      const float* activation = x.f32 + (first_token + t) * x.stride + b * kBlockCols;
+      const float* activation = x.f32 + (first_token + t) * x.stride() + b * kBlockCols;
       for (int k = 0; k < kBlockCols; ++k)
         for (int r = 0; r < kPanelRows; ++r) sums[t][r] += activation[k] * block[k][r];
     }
@@ -80,8 +106,13 @@ void matmul_tile(const PanelMatrix& w, const Operand& x, int panel, int first_to
 }
 
 void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out) {
-  for (int panel = panel_begin; panel < panel_end; ++panel)
-    for (int t = 0; t < x.n_tokens; t += kTokens) matmul_tile(w, x, panel, t, std::min(kTokens, x.n_tokens - t), out);
+  for (int panel = panel_begin; panel < panel_end; ++panel) {
+    if (x.type == OperandType::kInt8) {
+      for (int t = 0; t < x.n_tokens; ++t) integer_products(w, x, panel, t, out);
+    } else {
+      for (int t = 0; t < x.n_tokens; t += kTokens) matmul_tile(w, x, panel, t, std::min(kTokens, x.n_tokens - t), out);
+    }
+  }
 }
 
 void attention(const AttentionTask& task) {
