@@ -24,7 +24,7 @@ struct Choice {
 const Choice kChoices[] = {
     {"--device", &ModelOptions::device, {"cpu", "reference"}},
     {"--activations-dtype", &ModelOptions::activations_dtype, {"bf16", "int8"}},
-    {"--lm-head", &ModelOptions::lm_head, {"exact"}},
+    {"--lm-head", &ModelOptions::lm_head, {"auto", "exact", "screened"}},
     {"--kv-cache-dtype", &ModelOptions::kv_cache_dtype, {"auto", "bf16", "fp8", "fp8_e4m3"}},
     {"--quantization", &ModelOptions::quantization, {"", "fp8"}},
 };
@@ -55,7 +55,9 @@ void add_device_options(CLI::App& app, ModelOptions& options) {
       ->capture_default_str();
   app.add_option("--kv-cache-dtype", options.kv_cache_dtype, "auto (bf16), bf16 or fp8: how keys and values are kept")
       ->capture_default_str();
-  app.add_option("--lm-head", options.lm_head, "how the output head is computed")->capture_default_str();
+  app.add_option("--lm-head", options.lm_head,
+                 "exact, or screened: the same tokens by an int8 copy of the head; auto: screened on a CPU")
+      ->capture_default_str();
 }
 
 std::unique_ptr<device::Device> make_device(const ModelOptions& options) {
@@ -65,6 +67,7 @@ std::unique_ptr<device::Device> make_device(const ModelOptions& options) {
   auto device = device::make_cpu_device({.n_threads = options.threads.value_or(0),
                                          .int8 = options.activations_dtype == "int8",
                                          .kv_fp8 = options.kv_cache_dtype.starts_with("fp8"),
+                                         .screened_head = options.lm_head != "exact",
                                          .reference = options.device == "reference"});
   spdlog::info("{}", device->describe());
   return device;

@@ -17,7 +17,7 @@ struct ModelOptions {
   std::string device = "cpu";
   std::optional<int> threads;
   std::string activations_dtype = "bf16";
-  std::string lm_head = "exact";
+  std::string lm_head = "auto";
   std::string kv_cache_dtype = "auto";
   std::string quantization;
   std::optional<int> max_model_len;

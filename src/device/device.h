@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,7 @@ struct MatrixSource {
   float global_scale = 1.0f;  // kNVFP4
   InputQuantization input = InputQuantization::kNone;
   float input_global_scale = 1.0f;
+  bool is_head = false;  // for logits(), which a device may prepare for
   using Read = std::function<void(std::uint64_t offset_bytes, std::span<std::byte> out)>;
   Read codes, scales;
 };
@@ -77,8 +79,19 @@ class Matrix {
   virtual ~Matrix() = default;
   int rows = 0, cols = 0;
   Storage storage = Storage::kBF16;
-  std::size_t bytes = 0;          // resident, and read once a product
+  std::size_t bytes = 0;          // resident
+  std::size_t bytes_read = 0;     // by a product, or by logits() where a few of a row are wanted
   bool integer_products = false;  // its products are sums of integers, block by block
+};
+
+// Beside the logits that are wanted; less than any that a model computes.
+inline constexpr float kUnwanted = -std::numeric_limits<float>::max();
+
+// How often logits() could do without most of the head.
+struct ScreenCounts {
+  std::int64_t tokens = 0;         // with a screened head
+  std::int64_t rescored_rows = 0;  // of theirs, that were computed exactly
+  std::int64_t fallbacks = 0;      // calls for a few logits a row that took the whole head nevertheless
 };
 
 // Keys and values of one layer: [n_slots, n_kv_heads * head_dim] each.
@@ -124,6 +137,10 @@ class Device {
 
   // out = x W^T                                                    x: [n, W.cols], out: [n, W.rows]
   virtual void matmul(Array x, const Matrix& w, Array out) = 0;
+  // out = cap * tanh(x W^T / cap), without a cap if it is 0, wherever that can be among the largest[r] largest of row r,
+  // equal ones included; elsewhere the same, or kUnwanted. largest[r] == 0: everywhere.
+  virtual void logits(Array x, const Matrix& head, float cap, std::span<const int> largest, Array out) = 0;
+  virtual ScreenCounts screen_counts() const { return {}; }
   // out = x / rms(x) * weight over each run of `group` columns; weight [1, group] or empty data for none
   virtual void rms_norm(Array x, Array weight, int group, float eps, Array out) = 0;
   // x += rms_norm(h) over whole rows

@@ -59,8 +59,13 @@ void ProfilingDevice::read(Array from, std::span<float> to) {
 }
 
 void ProfilingDevice::matmul(Array x, const Matrix& w, Array out) {
-  const Work work{.bytes = double(w.bytes), .flops = 2.0 * w.rows * w.cols * x.rows};
+  const Work work{.bytes = double(w.bytes_read), .flops = 2.0 * w.rows * w.cols * x.rows};
   timed(names_.at(&w), work, [&] { inner_->matmul(x, w, out); });
+}
+
+void ProfilingDevice::logits(Array x, const Matrix& head, float cap, std::span<const int> largest, Array out) {
+  const Work work{.bytes = double(head.bytes_read), .flops = 2.0 * head.rows * head.cols * x.rows};
+  timed(names_.at(&head), work, [&] { inner_->logits(x, head, cap, largest, out); });
 }
 
 void ProfilingDevice::attention(Array q, const KvBuffer& cache, std::span<const AttentionRow> rows, Array out) {

@@ -35,6 +35,8 @@ class ProfilingDevice final : public Device {
   void write(std::span<const float> from, Array to) override;
   void read(Array from, std::span<float> to) override;
   void matmul(Array x, const Matrix& w, Array out) override;
+  void logits(Array x, const Matrix& head, float cap, std::span<const int> largest, Array out) override;
+  ScreenCounts screen_counts() const override { return inner_->screen_counts(); }
   void rms_norm(Array x, Array weight, int group, float eps, Array out) override;
   void add_rms_norm(Array h, Array weight, float eps, Array x) override;
   void rope(Array x, int head_dim, std::span<const int> positions, std::span<const float> frequencies) override;

@@ -74,9 +74,14 @@ bool Engine::cancel(RequestId id) { return scheduler_.finish(id); }
 
 std::vector<Event> Engine::step() {
   std::vector<Event> events;
-  const Batch batch = scheduler_.next();
+  Batch batch = scheduler_.next();
   check(!batch.rows.empty() || idle(), "the first of those that wait fits once nobody runs");
   if (batch.rows.empty()) return events;
+  for (std::size_t i = 0, wanting = 0; i < batch.rows.size(); ++i) {
+    if (!batch.rows[i].wants_logits) continue;
+    const Sequence& sequence = *batch.wanting[wanting++];
+    batch.rows[i].largest = logits_needed(sequence.params, sequence.counts);
+  }
   device::Array logits;
   try {
     logits = model_.step(batch.rows, cache_);

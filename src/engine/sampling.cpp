@@ -54,6 +54,22 @@ void TokenCounts::apply(const SamplingParams& params, std::span<float> logits) c
   }
 }
 
+int logits_needed(const SamplingParams& params, const TokenCounts& counts) {
+  if (params.logprobs || params.repetition_penalty < 1 || params.presence_penalty < 0 || params.frequency_penalty < 0)
+    return 0;
+  for (const auto& [id, bias] : params.logit_bias)
+    if (bias > 0) return 0;
+  std::size_t n = counts.size() + params.logit_bias.size();
+  if (params.temperature < kGreedyTemperature) {
+    n += 1;
+  } else if (params.top_k > 0) {
+    n += std::size_t(params.top_k);
+  } else {
+    return 0;
+  }
+  return n < std::size_t{1} << 20 ? int(n) : 0;
+}
+
 SampledToken Sampler::sample(const SamplingParams& params, std::uint64_t seed, int position, const TokenCounts& counts,
                              std::span<float> logits) {
   check_finite(logits);

@@ -28,11 +28,16 @@ class TokenCounts {
   TokenCounts(const SamplingParams& params, std::span<const int> prompt);
   void add_output(int token);
   void apply(const SamplingParams& params, std::span<float> logits) const;
+  std::size_t size() const { return outputs_of_.size(); }
 
  private:
   bool active_;
   std::unordered_map<int, int> outputs_of_;  // every token of prompt and output -> how often in the output
 };
+
+// How many of the largest logits decide the next token; 0: all of them. Bias and penalties that only lower the logits of n
+// tokens can bring up at most n others.
+int logits_needed(const SamplingParams& params, const TokenCounts& counts);
 
 // Higher logit first, then lower id: a strict order, so results never depend on how a selection got there.
 struct Candidate {

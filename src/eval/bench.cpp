@@ -96,7 +96,7 @@ Spread speed_at_depth(device::Device& device, const model::Weights& weights, int
 
 double linear_bytes(const model::Linear& linear) {
   double bytes = 0;
-  for (const model::Linear::Piece& piece : linear.pieces) bytes += double(piece.matrix->bytes);
+  for (const model::Linear::Piece& piece : linear.pieces) bytes += double(piece.matrix->bytes_read);
   return bytes;
 }
 double linear_flops(const model::Linear& linear) { return 2.0 * linear.rows * linear.cols; }
@@ -176,6 +176,8 @@ SpeedReport measure_speed(device::Device& device, const model::Weights& weights,
     speeds.push_back(speed(times, 0, times.size()));
   }
   report.decode = spread_of(speeds);
+  const device::ScreenCounts counts = device.screen_counts();
+  if (counts.tokens > 0) report.rescored_rows = double(counts.rescored_rows) / double(counts.tokens);
   for (const int n : plan.parallel) {
     progress(fmt::format("{} requests at once", n));
     report.parallel.push_back(parallel_speed(token_times(engine, n, plan.prompt_tokens, plan.parallel_answer_tokens)));

@@ -45,6 +45,7 @@ struct SpeedAt {
 struct SpeedReport {
   std::size_t weight_bytes = 0, kv_bytes = 0;
   double bytes_per_token = 0;         // of weights, for one decoded token
+  double rescored_rows = 0;           // of the head, for one decoded token: what screening could not rule out
   double flops_per_prompt_token = 0;  // of one whose logits nobody wants
   double integer_share = 0;           // of these that are made with integers
   Spread decode;

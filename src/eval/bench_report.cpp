@@ -137,6 +137,7 @@ json::value bench_json(const BenchReport& report) {
          {"kv_bytes", speed.kv_bytes},
          {"bytes_per_token", speed.bytes_per_token},
          {"integer_share", speed.integer_share},
+         {"rescored_rows", speed.rescored_rows},
          {"flops_per_prompt_token", speed.flops_per_prompt_token},
          {"decode", spread_json(speed.decode)},
          {"read_share", speed.decode.median * speed.bytes_per_token / report.walls.read_bytes_per_second},

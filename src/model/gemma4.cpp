@@ -75,12 +75,13 @@ Array Gemma4::step(std::span<const Row> rows, KvCache& cache, const Observer* ob
   check(!rows.empty() && int(rows.size()) <= max_batch_rows_, "a step has between 1 and max_batch_rows rows");
   observer_ = observer;
   Batch batch, wanting;
-  std::vector<int> wanted;
+  std::vector<int> wanted, largest;
   for (const Row& row : rows) {
     check(row.token >= 0 && row.token < config().n_vocab, "admission checks token ids");
     batch.add(row, cache);
     if (!row.wants_logits) continue;
     wanted.push_back(batch.n - 1);
+    largest.push_back(row.largest);
     wanting.add(row, cache);
   }
 
@@ -104,7 +105,7 @@ Array Gemma4::step(std::span<const Row> rows, KvCache& cache, const Observer* ob
   }
   if (wanted.empty()) return {};
   if (int(wanted.size()) < batch.n) keep(wanted, batch, std::move(wanting));  // no layer shares KV
-  return logits(batch.n);
+  return logits(largest);
 }
 
 void Gemma4::keep(const std::vector<int>& rows, Batch& batch, Batch&& kept) {
@@ -116,15 +117,17 @@ void Gemma4::keep(const std::vector<int>& rows, Batch& batch, Batch&& kept) {
   batch = std::move(kept);
 }
 
-Array Gemma4::logits(int n) {
+Array Gemma4::logits(std::span<const int> largest) {
+  const int n = int(largest.size());
   const Array h = scratch_->h->array().first_rows(n);
   device_.rms_norm(scratch_->x->array().first_rows(n), weights_.final_norm->array(), config().d_model,
                    config().rms_norm_eps, h);
   observe("norm", -1, h);
   if (!scratch_->logits || scratch_->logits->array().rows < n) scratch_->logits = device_.allocate(n, config().n_vocab);
   const Array out = scratch_->logits->array().first_rows(n);
-  project(h, weights_.head, out);
-  if (config().final_softcap > 0) device_.softcap(out, config().final_softcap);
+  if (observer_ != nullptr && observer_->linear_input) observer_->linear_input(weights_.head.modules, h);
+  for (const Linear::Piece& piece : weights_.head.pieces)
+    device_.logits(h, *piece.matrix, config().final_softcap, largest, out.columns(piece.first_row, piece.matrix->rows));
   return out;
 }
 

@@ -20,6 +20,7 @@ struct Row {
   int sequence = 0;
   int position = 0;
   bool wants_logits = false;
+  int largest = 0;  // so many of the largest logits are needed; 0: all
 };
 
 // Sees activations as they are computed; null members are not called. Used to compare with the reference layer by layer
@@ -36,7 +37,7 @@ class Gemma4 {
   ~Gemma4();
 
   // Runs the rows and returns the logits of those that want them, in their order: [n_wanting, n_vocab] in device memory,
-  // valid until the next step. Rows that want none stop at the last layer that stores KV, which is exact.
+  // valid until the next step; device::kUnwanted where they are too small to be needed. Rows that want none stop at the last layer that stores KV, which is exact.
   device::Array step(std::span<const Row> rows, KvCache& cache, const Observer* observer = nullptr);
 
   const format::TextConfig& config() const { return weights_.config.text; }
@@ -51,7 +52,7 @@ class Gemma4 {
   void embed(const Batch& batch);
   void per_layer_inputs(const Batch& batch, int begin, int end, const Linear& projection);
   void keep(const std::vector<int>& rows, Batch& batch, Batch&& kept);
-  device::Array logits(int n);
+  device::Array logits(std::span<const int> largest);
   void attention(const Layer& layer, int index, const Batch& batch, KvCache& cache);
   void feed_forward(const Layer& layer, int index, const Batch& batch);
   void mixture(const MixtureOfExperts& moe, int index, device::Array x, device::Array out);

@@ -82,8 +82,10 @@ class Loader {
 
   Linear head() const {
     const std::string name = text_.tied_head ? prefix_ + "embed_tokens" : "lm_head";
-    return linears_.load({linears_.slice(name + ".weight", {text_.n_vocab, text_.d_model}, 0,
-                                         {text_.n_vocab, text_.d_model}, Online::kNever)});
+    device::MatrixSource source = linears_.slice(name + ".weight", {text_.n_vocab, text_.d_model}, 0,
+                                                 {text_.n_vocab, text_.d_model}, Online::kNever);
+    source.is_head = true;
+    return linears_.load({source});
   }
 
   Layer layer(int index) const {

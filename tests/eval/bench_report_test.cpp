@@ -87,7 +87,7 @@ TEST(Profile, CountsWhatTheModelDoes) {
   EXPECT_GT(seconds, 0);
   EXPECT_TRUE(attends);
   ASSERT_EQ(weights.head.pieces.size(), 1u);
-  EXPECT_EQ(head_bytes, double(weights.head.pieces[0].matrix->bytes));
+  EXPECT_EQ(head_bytes, double(weights.head.pieces[0].matrix->bytes_read));
   EXPECT_NE(profile_markdown(device.profile(), {.read_bytes_per_second = 1e9}).find("| op "), std::string::npos);
 }
 

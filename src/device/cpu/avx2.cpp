@@ -9,6 +9,7 @@ constexpr Kernels kAvx2 = {
     .name = "avx2",
     .runs_here = has_avx2,
     .matmul = avx2_matmul,
+    .screen = avx2_screen,
     .attention = avx2_attention,
     .gelu_multiply = gelu_multiply<F32x8>,
     .softcap = softcap<F32x8>,

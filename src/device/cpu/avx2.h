@@ -9,6 +9,7 @@ namespace nibble::device::cpu {
 
 void avx2_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
 void avx2_int8_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
+void avx2_screen(const Screen& screen, const ScreenInput& x, int panel_begin, int panel_end, Array scores);
 void avx2_attention(const AttentionTask& task);
 
 }  // namespace nibble::device::cpu

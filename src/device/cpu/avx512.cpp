@@ -9,6 +9,7 @@ constexpr Kernels kAvx512 = {
     .name = "avx512",
     .runs_here = has_avx512,
     .matmul = avx512_matmul,
+    .screen = avx512_screen,
     .attention = avx512_attention,
     .gelu_multiply = gelu_multiply<F32x16>,
     .softcap = softcap<F32x16>,

@@ -7,6 +7,7 @@
 namespace nibble::device::cpu {
 
 void avx512_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
+void avx512_screen(const Screen& screen, const ScreenInput& x, int panel_begin, int panel_end, Array scores);
 void avx512_attention(const AttentionTask& task);
 
 }  // namespace nibble::device::cpu

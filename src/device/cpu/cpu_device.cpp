@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "device/cpu/kernels.h"
 #include "device/cpu/quantize_input.h"
+#include "device/cpu/screened_head.h"
 #include "device/cpu/split_attention.h"
 #include "device/cpu/walls.h"
 #include "format/bf16.h"
@@ -29,6 +30,15 @@ struct CpuBuffer final : Buffer {
   Memory memory;
 };
 
+struct HeadMatrix final : PanelMatrix {
+  HeadMatrix(PanelMatrix&& w, ThreadTeam& team) : PanelMatrix(std::move(w)) {
+    screen = std::make_unique<ScreenedHead>(*this, team);
+    bytes += screen->bytes();
+    bytes_read = screen->bytes();
+  }
+  std::unique_ptr<ScreenedHead> screen;  // has scratch: one product at a time
+};
+
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(const CpuOptions& options)
@@ -36,6 +46,7 @@ class CpuDevice final : public Device {
         activations_(options.reference ? Activations::kF32
                      : options.int8    ? Activations::kInt8
                                        : Activations::kBF16),
+        screened_head_(options.screened_head && !options.reference),
         kv_type_(options.reference ? KvType::kF32
                  : options.kv_fp8  ? KvType::kFP8
                                    : KvType::kBF16),
@@ -58,7 +69,8 @@ class CpuDevice final : public Device {
     const bool narrow = w->storage == Storage::kNVFP4 || w->storage == Storage::kInt4;
     w->integer_products = narrow && activations_ != Activations::kF32 &&
                           (activations_ == Activations::kInt8 || w->input == InputQuantization::kNVFP4);
-    return w;
+    if (!screened_head_ || !sources[0].is_head || !can_screen(*w)) return w;
+    return std::make_unique<HeadMatrix>(std::move(*w), team_);
   }
 
   std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) override {
@@ -79,6 +91,19 @@ class CpuDevice final : public Device {
       kernels_.matmul(w, operand, int(begin), int(end), out);
     });
   }
+
+  void logits(Array x, const Matrix& head, float cap, std::span<const int> largest, Array out) override {
+    const auto* screened = dynamic_cast<const HeadMatrix*>(&head);
+    if (screened != nullptr && std::ranges::none_of(largest, [](int n) { return n == 0; })) {
+      const Operand operand = operand_.fill(x, *screened, activations_, [&](const auto& task) { for_rows(x, task); });
+      if (screened->screen->run(team_, kernels_, *screened, operand, cap, largest, out, screen_counts_)) return;
+      ++screen_counts_.fallbacks;
+    }
+    matmul(x, head, out);
+    if (cap > 0) softcap(out, cap);
+  }
+
+  ScreenCounts screen_counts() const override { return screen_counts_; }
 
   void rms_norm(Array x, Array weight, int group, float eps, Array out) override {
     for_rows(x, [&](int r) {
@@ -237,10 +262,12 @@ class CpuDevice final : public Device {
 
   bool reference_;
   Activations activations_;
+  bool screened_head_;
   KvType kv_type_;
   const Kernels& kernels_;
   ThreadTeam team_;
   OperandBuffer operand_;
+  ScreenCounts screen_counts_;
   std::array<RopeAngles, 2> rope_;
   SplitAttention attention_;
 };

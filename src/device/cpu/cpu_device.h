@@ -8,9 +8,11 @@
 namespace nibble::device {
 
 struct CpuOptions {
-  int n_threads = 0;       // 0: every CPU this process may use
-  bool int8 = false;       // inputs of 4-bit matrices as int8 in blocks of 16
-  bool kv_fp8 = false;     // keys and values as e4m3, as with vLLM's `--kv-cache-dtype fp8`
+  int n_threads = 0;    // 0: every CPU this process may use
+  bool int8 = false;    // inputs of 4-bit matrices as int8 in blocks of 16
+  bool kv_fp8 = false;  // keys and values as e4m3, as with vLLM's `--kv-cache-dtype fp8`
+  bool screened_head =
+      false;               // an int8 copy of a BF16 head finds the largest logits; the same tokens, half of the bytes
   bool reference = false;  // scalar kernels, weights expanded and activations and KV in f32: the in-house oracle
 };
 

@@ -7,6 +7,7 @@
 
 #include "device/cpu/kv.h"
 #include "device/cpu/operand.h"
+#include "device/cpu/screen.h"
 #include "device/device.h"
 
 namespace nibble::device::cpu {
@@ -29,6 +30,8 @@ struct Kernels {
   bool (*runs_here)();
   // out[:, panel_begin * 16 ...] = x W^T for those panels; columns at or beyond w.rows are not written.
   void (*matmul)(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
+  // scores[:, panel_begin * 16 ...]: of the screen's rows, padding included; as many rows as tokens.
+  void (*screen)(const Screen& screen, const ScreenInput& x, int panel_begin, int panel_end, Array scores);
   void (*attention)(const AttentionTask& task);
   void (*gelu_multiply)(const float* gate, const float* up, float* out, int n);
   void (*softcap)(float* x, float cap, int n);  // x = cap * tanh(x / cap)

@@ -47,6 +47,17 @@ OperandTile tile_of(const Operand& x, int first_token) {
   return tile;
 }
 
+Operand tile_alone(const Operand& x, int first_token) {
+  const OperandTile tile = tile_of(x, first_token);
+  Operand alone = x;
+  alone.n_tokens = tile.n;
+  alone.f32 = x.f32 + first_token * x.stride();
+  alone.words = tile.words;
+  alone.scales = tile.scales;
+  alone.offsets = tile.offsets;
+  return alone;
+}
+
 Operand OperandBuffer::fill(Array x, const PanelMatrix& w, Activations activations, const ForRows& for_rows) {
   Operand operand;
   operand.n_tokens = x.rows;

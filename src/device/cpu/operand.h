@@ -46,6 +46,8 @@ struct OperandTile {
 };
 OperandTile tile_of(const Operand& x, int first_token);  // a multiple of kTileTokens
 
+Operand tile_alone(const Operand& x, int first_token);  // the same, as an input of its own
+
 // Vector kernels multiply unsigned codes, code + zero point.
 int zero_point(Storage storage);
 

@@ -262,7 +262,7 @@ std::unique_ptr<PanelMatrix> load_panels(std::span<const MatrixSource> sources, 
   w->memory = Memory(std::size_t(w->n_panels) * w->panel_bytes);
   w->row_factor_memory = Memory(std::size_t(w->n_panels) * kPanelRows * sizeof(float));
   w->row_factor = w->row_factor_memory.as<float>();
-  w->bytes = w->memory.bytes() + w->row_factor_memory.bytes();
+  w->bytes = w->bytes_read = w->memory.bytes() + w->row_factor_memory.bytes();
 
   const StackedRows stacked(sources);
   std::atomic<int> next{0};

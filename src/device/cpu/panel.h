@@ -27,7 +27,7 @@ namespace nibble::device::cpu {
 inline constexpr int kPanelRows = 16;
 inline constexpr int kBlockCols = 16;
 
-struct PanelMatrix final : Matrix {
+struct PanelMatrix : Matrix {
   int n_panels = 0, n_blocks = 0;
   std::size_t block_code_bytes = 0, block_scale_bytes = 0, panel_bytes = 0;
   Memory memory;                      // [n_panels][panel_bytes]

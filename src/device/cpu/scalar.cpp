@@ -115,6 +115,25 @@ void matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_e
   }
 }
 
+void screen(const Screen& screen, const ScreenInput& x, int panel_begin, int panel_end, Array scores) {
+  for (int row = panel_begin * kPanelRows; row < panel_end * kPanelRows; ++row) {
+    const std::byte* codes = screen.panel(row / kPanelRows);
+    for (int t = 0; t < x.n_tokens; ++t) {
+      std::int32_t high = x.high_start[std::size_t(t)], low = x.low_start[std::size_t(t)];
+      for (int q = 0; q < screen.n_quads; ++q) {
+        const std::size_t at = std::size_t(q * x.n_tokens + t);
+        for (int i = 0; i < 4; ++i) {
+          const int code = load<std::uint8_t>(codes, std::size_t((q * kPanelRows + row % kPanelRows) * 4 + i));
+          high += code * std::int8_t(x.high[at] >> (8 * i));
+          low += code * std::int8_t(x.low[at] >> (8 * i));
+        }
+      }
+      const float factor = screen.scales.as<float>()[row] * x.tokens[std::size_t(t)].step;
+      scores.row(t)[row] = (float(high) * 128.0f + float(low)) * factor;
+    }
+  }
+}
+
 void attention(const AttentionTask& task) {
   const CpuKv& cache = *task.cache;
   const int head_dim = cache.head_dim;
@@ -172,6 +191,7 @@ constexpr Kernels kScalar = {
     .name = "scalar",
     .runs_here = [] { return true; },
     .matmul = matmul,
+    .screen = screen,
     .attention = attention,
     .gelu_multiply = gelu_multiply,
     .softcap = softcap,
