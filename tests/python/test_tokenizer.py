@@ -2,7 +2,9 @@
 
 import gzip
 import random
+import unicodedata
 
+import make_tokenizer
 import pytest
 from conftest import GOLDENS, ROOT, SHARED
 from tokenizers import Tokenizer
@@ -45,11 +47,8 @@ def tokenizer_folders() -> list:
     return found
 
 
-@pytest.fixture(scope="module", params=tokenizer_folders(), ids=lambda folder: f"{folder.parent.name}-{folder.name}")
-def tokenizer(request, tmp_path_factory):
+def unpacked(source, folder):
     """A directory for us and the library's tokenizer of the same file."""
-    folder = tmp_path_factory.mktemp("tokenizer")
-    source = request.param
     packed = source / "tokenizer.json.gz"
     content = gzip.decompress(packed.read_bytes()) if packed.exists() else (source / "tokenizer.json").read_bytes()
     (folder / "tokenizer.json").write_bytes(content)
@@ -57,6 +56,15 @@ def tokenizer(request, tmp_path_factory):
         if (source / name).exists():
             (folder / name).write_bytes((source / name).read_bytes())
     return folder, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def label(folder) -> str:
+    return f"{folder.parent.name}-{folder.name}"
+
+
+@pytest.fixture(scope="module", params=tokenizer_folders(), ids=label)
+def tokenizer(request, tmp_path_factory):
+    return unpacked(request.param, tmp_path_factory.mktemp("tokenizer"))
 
 
 def test_ids_are_the_librarys(nibble, tokenizer):
@@ -92,3 +100,96 @@ def test_texts_of_random_ids_are_the_librarys(nibble, tokenizer):
     answers = nibble.json_lines("detokenize", folder, requests=[{"ids": row} for row in rows])
     for row, answer in zip(rows, answers):
         assert answer["text"] == library.decode(row, skip_special_tokens=False), row
+
+
+@pytest.fixture(scope="module", params=[None, *tokenizer_folders()],
+                ids=lambda folder: label(folder) if folder else "made")
+def sized_tokenizer(request, tmp_path_factory):
+    """As `tokenizer`, and one of the release's size, made of random joins."""
+    folder = tmp_path_factory.mktemp("sized")
+    if request.param:
+        return unpacked(request.param, folder)
+    made = make_tokenizer.tokenizer_json([], random.Random(6))
+    (folder / "tokenizer.json").write_text(made, encoding="utf-8")
+    return folder, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def random_part(rng: random.Random, tokens: list[str]) -> str:
+    """A stretch of text of one kind; `tokens` are the vocabulary's."""
+    n = rng.randint(1, 12)
+    kind = rng.randrange(9)
+    if kind == 0:  # any character there is but surrogates
+        codes = (rng.choice((rng.randrange(0xD800), rng.randrange(0xE000, 0x110000))) for _ in range(n))
+        return "".join(map(chr, codes))
+    if kind == 1:
+        characters = make_tokenizer.characters_of(rng.choice(list(make_tokenizer.SCRIPTS)))
+        return "".join(rng.choice(characters) for _ in range(n))
+    if kind == 2:
+        return "".join(rng.choice(ALPHABETS["white"]) * rng.randint(1, 40) for _ in range(rng.randint(1, 3)))
+    if kind == 3:
+        return rng.choice(MARKERS)
+    if kind == 4:
+        return f"<0x{rng.randrange(256):02{rng.choice('xX')}}>"[: rng.randint(1, 6)]
+    if kind == 5:
+        accented = "".join(rng.choice("éàüñçøğÅ가각ệが") for _ in range(n))
+        return unicodedata.normalize(rng.choice(("NFC", "NFD", "NFKC", "NFKD")), accented)
+    if kind == 6:
+        people = ("👨", "👩", "👧", "🏽", "🏳️", "🌈", "❤️", "🇹", "🇼", "1\ufe0f\u20e3")
+        return "\u200d".join(rng.choice(people) for _ in range(n))
+    # Whole and cut tokens, without which hardly anything in a random text would merge; some run on.
+    token = rng.choice(tokens).replace("▁", " ")
+    if kind == 7:
+        return token[: rng.randint(1, len(token))] * rng.choice((1, 1, 1, rng.randint(2, 60)))
+    return token + "".join(rng.choice(tokens).replace("▁", " ") for _ in range(n))
+
+
+def random_texts(library: Tokenizer, n: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    tokens = sorted(library.get_vocab())
+    texts: dict[str, None] = {}  # each once
+    for _ in range(40):  # long runs of one thing and of two in turn
+        part = random_part(rng, tokens)[:8] + random_part(rng, tokens)[:8]
+        texts[part * (rng.randint(2000, 40000) // len(part))] = None
+    while len(texts) < n:
+        texts["".join(random_part(rng, tokens) for _ in range(rng.choice((1, 1, 2, 3, 6))))] = None
+    return list(texts)
+
+
+def assert_all_equal(found: list, expected: list, inputs: list) -> None:
+    """Shows the shortest of the inputs whose answers differ."""
+    wrong = [i for i in range(len(inputs)) if found[i] != expected[i]]
+    if wrong:
+        i = min(wrong, key=lambda i: len(inputs[i]))
+        pytest.fail(f"{len(wrong)} of {len(inputs)} differ; the shortest is {inputs[i]!r}: found {found[i]!r}, "
+                    f"expected {expected[i]!r}", pytrace=False)
+
+
+def test_ten_thousand_random_texts_are_the_librarys(nibble, sized_tokenizer):
+    folder, library = sized_tokenizer
+    texts = random_texts(library, 10000, seed=7)
+    expected = [encoding.ids for encoding in library.encode_batch(texts, add_special_tokens=False)]
+    merged = {i for token, i in library.get_vocab().items() if len(token) > 1 and not token.startswith("<")}
+    assert sum(not merged.isdisjoint(ids) for ids in expected) > 2500, "hardly anything merges"
+    answers = nibble.json_lines("tokenize", folder, requests=[{"text": text} for text in texts])
+    assert_all_equal([answer["ids"] for answer in answers], expected, texts)
+
+    for skip_special in (False, True):
+        requests = [{"ids": ids, "skip_special": skip_special} for ids in expected]
+        back = [answer["text"] for answer in nibble.json_lines("detokenize", folder, requests=requests)]
+        assert_all_equal(back, library.decode_batch(expected, skip_special_tokens=skip_special), expected)
+
+
+def test_ten_thousand_rows_of_random_ids_are_the_librarys(nibble, sized_tokenizer):
+    folder, library = sized_tokenizer
+    rng = random.Random(8)
+    first_byte = library.token_to_id("<0x00>")
+    rows = []
+    for _ in range(10000):
+        row = [rng.randrange(library.get_vocab_size()) for _ in range(rng.randint(0, 8))]
+        for _ in range(rng.randint(0, 4)):  # bytes of a character, at times not all of them
+            character = chr(rng.choice((0xE9, 0x4E2D, 0x1F600, 0xFFFD))).encode()
+            at = rng.randint(0, len(row))
+            row[at:at] = [first_byte + byte for byte in character[: rng.randint(1, 4)]]
+        rows.append(row)
+    answers = nibble.json_lines("detokenize", folder, requests=[{"ids": row} for row in rows])
+    assert_all_equal([answer["text"] for answer in answers], library.decode_batch(rows, skip_special_tokens=False), rows)
