@@ -1,6 +1,10 @@
 // How fast text becomes ids: MB/s of one thread beside the machine's memcpy, on texts like English, Chinese and code,
-// on files where they are given, and on texts made to be slow, whose time must grow as their size does.
+// on files where they are given, and on texts made to be slow, whose time must grow as their size does. The first ones
+// also as prompts of 4 KB, a call each: words are remembered for the length of a call.
 //   tokenizer MODEL [FILE...]
+//   tokenizer --rates MODEL FILE...   only these files, once, in numbers: MB/s, MB/s of prompts, ids
+#include <benchmark/benchmark.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -19,14 +23,16 @@ namespace {
 
 using nibble::tokenizer::Tokenizer;
 
+// The median of an odd number of runs.
 double seconds(const std::function<void()>& work, int repeats) {
-  double best = 1e30;
+  std::vector<double> all;
   for (int i = 0; i < repeats; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    all.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
-  return best;
+  std::sort(all.begin(), all.end());
+  return all[all.size() / 2];
 }
 
 double memcpy_mb_per_second() {
@@ -35,12 +41,33 @@ double memcpy_mb_per_second() {
   return double(from.size()) / 1e6 / seconds([&] { std::memcpy(to.data(), from.data(), from.size()); }, 5);
 }
 
+struct Rates {
+  double whole = 0, prompts = 0;  // MB/s
+  std::size_t n_ids = 0;          // of the whole
+};
+
+void encode_prompts(const Tokenizer& tokenizer, std::string_view text) {
+  constexpr std::size_t kPromptBytes = 4096;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = std::min(begin + kPromptBytes, text.size());
+    while (end < text.size() && (std::uint8_t(text[end]) & 0xC0) == 0x80) --end;
+    benchmark::DoNotOptimize(tokenizer.encode(text.substr(begin, end - begin), true));
+    begin = end;
+  }
+}
+
+Rates rates_of(const Tokenizer& tokenizer, std::string_view text, int repeats) {
+  Rates rates;
+  const double mb = double(text.size()) / 1e6;
+  rates.whole = mb / seconds([&] { rates.n_ids = tokenizer.encode(text, true).size(); }, repeats);
+  rates.prompts = mb / seconds([&] { encode_prompts(tokenizer, text); }, repeats);
+  return rates;
+}
+
 void measure(const Tokenizer& tokenizer, const std::string& name, const std::string& text, double memcpy_speed) {
-  std::size_t n_ids = 0;
-  const double time = seconds([&] { n_ids = tokenizer.encode(text, true).size(); }, 3);
-  const double speed = double(text.size()) / 1e6 / time;
-  std::printf("%-24s %8.1f MB/s  %6.2f Mtokens/s  %5.2f bytes a token  1/%.0f of memcpy\n", name.c_str(), speed,
-              double(n_ids) / 1e6 / time, double(text.size()) / double(n_ids), memcpy_speed / speed);
+  const Rates rates = rates_of(tokenizer, text, 5);
+  std::printf("%-24s %8.1f MB/s  %8.1f in prompts  %5.2f bytes a token  1/%.0f of memcpy\n", name.c_str(), rates.whole,
+              rates.prompts, double(text.size()) / double(rates.n_ids), memcpy_speed / rates.whole);
 }
 
 // Tokens of the vocabulary that `wanted` takes, drawn with a frequency that falls as one over their place in it, as
@@ -101,7 +128,7 @@ void measure_hostile(const Tokenizer& tokenizer) {
     std::printf("%-24s", name);
     for (const std::size_t mb : {1, 2, 4, 8}) {
       const std::string text = make(mb * 1000000);
-      std::printf(" %8.1f", 1e3 * seconds([&] { tokenizer.encode(text, true); }, 2));
+      std::printf(" %8.1f", 1e3 * seconds([&] { tokenizer.encode(text, true); }, 3));
     }
     std::printf("\n");
   }
@@ -110,11 +137,21 @@ void measure_hostile(const Tokenizer& tokenizer) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool only_rates = argc > 1 && std::strcmp(argv[1], "--rates") == 0;
+  if (only_rates) --argc, ++argv;
   if (argc < 2) {
-    std::fprintf(stderr, "usage: %s MODEL [FILE...]\n", argv[0]);
+    std::fprintf(stderr, "usage: tokenizer [--rates] MODEL [FILE...]\n");
     return 2;
   }
   try {
+    if (only_rates) {
+      const Tokenizer tokenizer = Tokenizer::load(argv[1]);
+      for (int i = 2; i < argc; ++i) {
+        const Rates rates = rates_of(tokenizer, nibble::read_text_file(argv[i], 1u << 30), 1);
+        std::printf("%.2f %.2f %zu\n", rates.whole, rates.prompts, rates.n_ids);
+      }
+      return 0;
+    }
     const std::string path = std::string(argv[1]) + "/tokenizer.json";
     const std::string json = nibble::read_text_file(path, 256u << 20);
     Tokenizer tokenizer;

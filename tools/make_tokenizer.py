@@ -56,8 +56,8 @@ def tokenizer_json(trained: list[str], rng: random.Random) -> str:
             vocabulary[token] = None
             parts[script_of[token[-1]]].append(token)
     # Joins stay within a script, as real tokens do. Early tokens are the frequent ones, and are drawn more often.
-    scripts = random.Random(rng.random()).choices(list(parts), [len(part) ** 0.5 for part in parts.values()], k=4 * N_VOCAB)
-    for script in scripts:
+    weights = [len(part) ** 0.5 for part in parts.values()]
+    for script in rng.choices(list(parts), weights, k=4 * N_VOCAB):
         if len(vocabulary) == N_VOCAB:
             break
         part = parts[script]

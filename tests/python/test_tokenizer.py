@@ -191,5 +191,5 @@ def test_ten_thousand_rows_of_random_ids_are_the_librarys(nibble, sized_tokenize
             at = rng.randint(0, len(row))
             row[at:at] = [first_byte + byte for byte in character[: rng.randint(1, 4)]]
         rows.append(row)
-    answers = nibble.json_lines("detokenize", folder, requests=[{"ids": row} for row in rows])
-    assert_all_equal([answer["text"] for answer in answers], library.decode_batch(rows, skip_special_tokens=False), rows)
+    texts = [answer["text"] for answer in nibble.json_lines("detokenize", folder, requests=[{"ids": row} for row in rows])]
+    assert_all_equal(texts, library.decode_batch(rows, skip_special_tokens=False), rows)
