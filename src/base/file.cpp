@@ -62,19 +62,31 @@ void File::read_at(std::uint64_t offset, std::span<std::byte> out) const {
   }
 }
 
-OutputFile::OutputFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+OutputFile::OutputFile(std::string path, int descriptor, int direct)
+    : path_(std::move(path)), descriptor_(descriptor), direct_(direct) {}
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      direct_(std::exchange(other.direct_, -1)) {}
 
 OutputFile::~OutputFile() {
+  if (direct_ >= 0) ::close(direct_);
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 OutputFile OutputFile::create(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) throw system_error(path, errno);
-  return OutputFile(path, descriptor);
+  return OutputFile(path, descriptor, ::open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC));
+}
+
+void OutputFile::reserve(std::uint64_t size_bytes) {
+  if (size_bytes == 0) return;
+  while (::fallocate(descriptor_, 0, 0, off_t(size_bytes)) != 0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return;
+    if (errno != EINTR) throw system_error(path_, errno);
+  }
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
@@ -87,9 +99,26 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 }
 
 void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {
+  const std::size_t head = std::size_t(-offset % kBlockBytes);
+  if (direct_ >= 0 && bytes.size() >= head + kBlockBytes &&
+      (reinterpret_cast<std::uintptr_t>(bytes.data()) + head) % kBlockBytes == 0) {
+    const std::size_t whole = (bytes.size() - head) / kBlockBytes * kBlockBytes;
+    write_at(descriptor_, offset, bytes.first(head));
+    write_at(direct_, offset + head, bytes.subspan(head, whole));
+    offset += head + whole;
+    bytes = bytes.subspan(head + whole);
+  }
+  write_at(descriptor_, offset, bytes);
+}
+
+void OutputFile::write_at(int descriptor, std::uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(descriptor_, bytes.data(), std::min(bytes.size(), kMaxCallBytes), off_t(offset));
+    const ssize_t n = ::pwrite(descriptor, bytes.data(), std::min(bytes.size(), kMaxCallBytes), off_t(offset));
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINVAL && descriptor == direct_) {
+      descriptor = descriptor_;  // larger blocks than ours, or what a short write left is none
+      continue;
+    }
     if (n < 0) throw system_error(path_, errno);
     bytes = bytes.subspan(std::size_t(n));
     offset += std::uint64_t(n);

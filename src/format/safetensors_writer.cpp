@@ -64,6 +64,7 @@ SafetensorsWriter SafetensorsWriter::create(const std::string& path, std::vector
   for (TensorInfo& tensor : tensors) tensor.offset_bytes += sizeof length + length;
 
   OutputFile file = OutputFile::create(path);
+  file.reserve(end + sizeof length + length);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(std::as_bytes(std::span(text)));
   return SafetensorsWriter(std::move(file), std::move(tensors));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -17,6 +18,7 @@
 #include "format/bf16.h"
 #include "format/fp8.h"
 #include "format/nvfp4.h"
+#include "format/tensor_stream.h"
 #include "model/calibrate.h"
 #include "quantize/plan.h"
 
@@ -46,9 +48,8 @@ constexpr const char* kCompanions[] = {"tokenizer.json",
 
 // What one thread works in.
 struct Scratch {
-  std::vector<std::byte> bytes;
-  std::vector<std::uint16_t> values, fp8_scales;
-  std::vector<std::uint8_t> codes, scales;
+  std::vector<std::uint16_t> values;
+  format::TensorStream::Buffer codes, scales;
 };
 
 class Job {
@@ -109,15 +110,15 @@ class Job {
   }
 
   void copy_piece(const format::Checkpoint::Entry& entry, std::uint64_t begin, Scratch& scratch) {
-    const format::TensorInfo& to = writer_.at(entry.info->name);
+    format::TensorStream to(writer_, writer_.at(entry.info->name), begin, scratch.codes);
     const std::uint64_t end = begin + std::min(kCopyPieceBytes, entry.info->size_bytes - begin);
     while (begin < end) {
-      scratch.bytes.resize(std::min(kChunkBytes, end - begin));
-      entry.read(begin, scratch.bytes);
-      writer_.write(to, begin, scratch.bytes);
-      progress_.add(scratch.bytes.size());
-      begin += scratch.bytes.size();
+      const std::span<std::byte> bytes = to.append(std::min(kChunkBytes, end - begin));
+      entry.read(begin, bytes);
+      progress_.add(bytes.size());
+      begin += bytes.size();
     }
+    to.finish();
   }
 
   // Calls visit(first row, rows, their bf16 values) for pieces of about kChunkBytes.
@@ -189,43 +190,41 @@ class Job {
                        ? 1.0f
                        : format::nvfp4_global_scale(format::round_to_bf16(range->second)));
     }
-    const format::TensorInfo& codes_info = writer_.at(module.name + ".weight_packed");
-    const format::TensorInfo& scales_info = writer_.at(module.name + ".weight_scale");
+    format::TensorStream code_stream(writer_, writer_.at(module.name + ".weight_packed"), 0, scratch.codes);
+    format::TensorStream scale_stream(writer_, writer_.at(module.name + ".weight_scale"), 0, scratch.scales);
     const std::int64_t code_bytes = module.cols / 2, scale_bytes = module.cols / format::kNvfp4Block;
-    std::vector<std::uint8_t>&codes = scratch.codes, &scales = scratch.scales;
-    for_chunks(module, scratch.values, [&](std::int64_t first, std::int64_t n, const std::uint16_t* values) {
-      codes.resize(std::size_t(n * code_bytes));
-      scales.resize(std::size_t(n * scale_bytes));
+    for_chunks(module, scratch.values, [&](std::int64_t, std::int64_t n, const std::uint16_t* values) {
+      auto* codes = reinterpret_cast<std::uint8_t*>(code_stream.append(std::size_t(n * code_bytes)).data());
+      auto* scales = reinterpret_cast<std::uint8_t*>(scale_stream.append(std::size_t(n * scale_bytes)).data());
       for (std::int64_t r = 0; r < n; ++r)
         kernels_.nvfp4_row({.weights = values + r * module.cols,
                             .cols = int(module.cols),
                             .global_scale = global_scale,
-                            .codes = codes.data() + r * code_bytes,
-                            .scales = scales.data() + r * scale_bytes},
+                            .codes = codes + r * code_bytes,
+                            .scales = scales + r * scale_bytes},
                            sums);
-      writer_.write(codes_info, std::uint64_t(first * code_bytes), std::as_bytes(std::span(codes)));
-      writer_.write(scales_info, std::uint64_t(first * scale_bytes), std::as_bytes(std::span(scales)));
     });
+    code_stream.finish();
+    scale_stream.finish();
   }
 
   void write_fp8(const Module& module, Scratch& scratch, ErrorSums& sums) {
-    const format::TensorInfo& codes_info = writer_.at(module.name + ".weight");
-    const format::TensorInfo& scales_info = writer_.at(module.name + ".weight_scale");
-    std::vector<std::uint8_t>& codes = scratch.codes;
-    std::vector<std::uint16_t>& scales = scratch.fp8_scales;
+    format::TensorStream code_stream(writer_, writer_.at(module.name + ".weight"), 0, scratch.codes);
+    format::TensorStream scale_stream(writer_, writer_.at(module.name + ".weight_scale"), 0, scratch.scales);
     for_chunks(module, scratch.values, [&](std::int64_t first, std::int64_t n, const std::uint16_t* values) {
-      codes.resize(std::size_t(n * module.cols));
-      scales.resize(std::size_t(n));
+      auto* codes = reinterpret_cast<std::uint8_t*>(code_stream.append(std::size_t(n * module.cols)).data());
+      std::byte* scales = scale_stream.append(std::size_t(n) * sizeof(std::uint16_t)).data();
       for (std::int64_t r = 0; r < n; ++r) {
         const std::uint16_t* row = values + r * module.cols;
         const std::uint16_t largest = kernels_.largest_magnitude(row, std::size_t(module.cols));
         if (largest >= kInfinity) fail_not_finite(module, first + r, row, module.cols);
-        scales[std::size_t(r)] = format::fp8_scale(format::bf16_to_f32(largest));
-        kernels_.fp8_row(row, int(module.cols), scales[std::size_t(r)], codes.data() + r * module.cols, sums);
+        const std::uint16_t scale = format::fp8_scale(format::bf16_to_f32(largest));
+        std::memcpy(scales + r * std::int64_t(sizeof scale), &scale, sizeof scale);
+        kernels_.fp8_row(row, int(module.cols), scale, codes + r * module.cols, sums);
       }
-      writer_.write(codes_info, std::uint64_t(first * module.cols), std::as_bytes(std::span(codes)));
-      writer_.write(scales_info, std::uint64_t(first) * 2, std::as_bytes(std::span(scales)));
     });
+    code_stream.finish();
+    scale_stream.finish();
   }
 
   const Options& options_;

@@ -12,6 +12,7 @@ SOURCE = GOLDENS / "model" / "mm-e4b-like" / "model"
 
 SHIM = r"""
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -35,6 +36,8 @@ WRAP(ssize_t, pread64, (int fd, void *p, size_t n, off64_t o), (fd, p, n, o))
 WRAP(ssize_t, pread, (int fd, void *p, size_t n, off_t o), (fd, p, n, o))
 WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t o), (fd, p, n, o))
 WRAP(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
+WRAP(int, fallocate64, (int fd, int mode, off64_t o, off64_t n), (fd, mode, o, n))
+WRAP(int, fallocate, (int fd, int mode, off_t o, off_t n), (fd, mode, o, n))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, rename, (const char *a, const char *b), (a, b))
 WRAP(int, renameat2, (int a, const char *b, int c, const char *d, unsigned e), (a, b, c, d, e))
