@@ -6,7 +6,7 @@
 namespace nibble::format {
 namespace {
 
-constexpr std::size_t kPieceBytes = 1u << 20;  // a disk of 2 GB/s gave 1.3 with pieces of 256 KiB
+constexpr std::size_t kPieceBytes = 1u << 20;  // two writers gave 2.4 GB/s with these, 1.3 with 256 KiB
 
 }  // namespace
 
