@@ -46,7 +46,9 @@ Piece piece_of(std::string_view name, int layer, const device::Array& value, con
 }
 
 void logits(const Options& options) {
-  const auto device = make_device(options.model);
+  ModelOptions model = options.model;
+  if (model.lm_head == "auto") model.lm_head = "exact";  // every logit is wanted: no int8 copy to make
+  const auto device = make_device(model);
   const format::TextConfig text = load_config(options.model).text;
   const std::vector<int> ids = parse_ids(options.input_ids, "--input-ids");
   const int longest = int(std::min<std::size_t>(ids.size() + 1, std::size_t(text.max_positions)));

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "device/cpu/avx2.h"
+#include "device/cpu/f32x8.h"
 
 namespace nibble::device::cpu {
 namespace {
@@ -29,18 +30,10 @@ void decode_block(const std::byte* codes, int half, __m256i (&quads)[4]) {
   }
 }
 
-// e4m3 through f16, whose exponent is 8 less.
 template <Storage kStorage>
 __m256 decode_scales(const std::byte* scales, int half) {
-  if constexpr (kStorage == Storage::kNVFP4) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + half * 8));
-    const __m128i high = _mm_unpacklo_epi8(_mm_setzero_si128(), bytes);
-    const __m128i f16 = _mm_and_si128(_mm_srai_epi16(high, 1), _mm_set1_epi16(short(0xbf80)));
-    return _mm256_mul_ps(_mm256_cvtph_ps(f16), _mm256_set1_ps(0x1p8f));
-  } else {
-    const __m128i bf16 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales) + half);
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bf16), 16));
-  }
+  if constexpr (kStorage == Storage::kNVFP4) return F32x8::load(reinterpret_cast<const E4m3*>(scales) + half * 8);
+  return F32x8::load(reinterpret_cast<const std::uint16_t*>(scales) + half * 8);
 }
 
 // Half a panel for kTokens tokens of a tile, from first_token on.

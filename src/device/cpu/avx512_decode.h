@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "device/cpu/f32x16.h"
 #include "device/cpu/panel.h"
 
 namespace nibble::device::cpu {
@@ -82,19 +83,11 @@ void decode_quad(const std::byte* codes, int quad, __m512i (&pairs)[2]) {
   }
 }
 
-// The 16 scales of a block. e4m3's exponent and mantissa moved into f16's are the value * 2^-8, denormals
-// included.
+// The 16 scales of a block.
 template <Storage kStorage>
 __m512 decode_scales(const std::byte* scales) {
-  if constexpr (kStorage == Storage::kNVFP4) {
-    const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
-    const __m256i f16 =
-        _mm256_and_si256(_mm256_srai_epi16(_mm256_slli_epi16(wide, 8), 1), _mm256_set1_epi16(short(0xbf80)));
-    return _mm512_mul_ps(_mm512_cvtph_ps(f16), _mm512_set1_ps(0x1p8f));
-  } else {
-    const __m256i bf16 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scales));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16));
-  }
+  if constexpr (kStorage == Storage::kNVFP4) return F32x16::load(reinterpret_cast<const E4m3*>(scales));
+  return F32x16::load(reinterpret_cast<const std::uint16_t*>(scales));
 }
 
 // The code plus its zero point (operand.h) of the low four bits of every byte; vpermb looks at two more.

@@ -58,7 +58,7 @@ Operand tile_alone(const Operand& x, int first_token) {
   return alone;
 }
 
-Operand OperandBuffer::fill(Array x, const PanelMatrix& w, Activations activations, const ForRows& for_rows) {
+Operand OperandBuffer::fill(Array x, const PanelMatrix& w, Activations activations, ForRows for_rows) {
   Operand operand;
   operand.n_tokens = x.rows;
   operand.n_blocks = w.n_blocks;

@@ -9,9 +9,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "device/cpu/panel.h"
 
 namespace nibble::device::cpu {
@@ -55,9 +55,9 @@ int zero_point(Storage storage);
 class OperandBuffer {
  public:
   // Runs task(row) for every row, on as many threads as it likes.
-  using ForRows = std::function<void(const std::function<void(int)>& task)>;
+  using ForRows = FunctionRef<void(FunctionRef<void(int)> task)>;
   // `activations` says how a plain input is rounded; a matrix with a quantized input gets that one.
-  Operand fill(Array x, const PanelMatrix& w, Activations activations, const ForRows& for_rows);
+  Operand fill(Array x, const PanelMatrix& w, Activations activations, ForRows for_rows);
 
  private:
   void pack_bf16(int token, int n_tokens, int n_blocks);
