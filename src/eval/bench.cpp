@@ -86,7 +86,8 @@ Spread speed_at_depth(device::Device& device, const model::Weights& weights, int
     Clock::time_point start;
     for (int i = 0; i <= kDepthSteps; ++i) {
       if (i == 1) start = Clock::now();
-      const model::Row row{tokens[std::size_t(i)], sequence, depth + i, true};
+      // as the engine asks for a greedy token
+      const model::Row row{tokens[std::size_t(i)], sequence, depth + i, true, 1};
       model.step({&row, 1}, cache);
     }
     speeds.push_back(kDepthSteps / seconds_since(start));

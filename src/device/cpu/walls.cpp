@@ -23,7 +23,7 @@ double typical_seconds(const Task& task) {
   double spent = 0;
   for (int i = 0; i < 10 || spent < kBudget; ++i) {
     const auto start = Clock::now();
-    task(i);
+    task();
     times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
     spent += times.back();
   }
@@ -32,20 +32,20 @@ double typical_seconds(const Task& task) {
 }
 
 double read_bytes_per_second(ThreadTeam& team) {
-  constexpr std::size_t kPieces = 64, kPiece = std::size_t{1} << 20;  // u64s: 64 times 8 MiB, beyond any cache
-  Memory memory(kPieces * kPiece * 8);
+  constexpr std::size_t kWords = std::size_t{1} << 26;  // 512 MiB: a cache keeps little of it from run to run
+  Memory memory(kWords * 8);
   std::memset(memory.data(), 1, memory.bytes());
   std::atomic<std::uint64_t> total{0};
-  const double seconds = typical_seconds([&](int i) {
-    const std::uint64_t* piece = memory.as<std::uint64_t>() + std::size_t(i) % kPieces * kPiece;
-    team.parallel_for(kPiece, 4096, [&](std::size_t begin, std::size_t end) {
+  const double seconds = typical_seconds([&] {
+    team.parallel_for(kWords, 4096, [&](std::size_t begin, std::size_t end) {
+      const std::uint64_t* words = memory.as<std::uint64_t>();
       std::uint64_t sum[8] = {};
       for (std::size_t at = begin; at < end; at += 8)
-        for (std::size_t j = 0; j < 8; ++j) sum[j] += piece[at + j];
+        for (std::size_t j = 0; j < 8; ++j) sum[j] += words[at + j];
       for (const std::uint64_t s : sum) total += s;
     });
   });
-  return double(kPiece) * 8 / seconds;
+  return double(memory.bytes()) / seconds;
 }
 
 // Each runs ten independent chains, writes what keeps the compiler from dropping them and returns the operations done.
@@ -123,7 +123,7 @@ double operations_per_second(ThreadTeam& team, Multiply multiply) {
   };
   std::vector<Keep> keep(static_cast<std::size_t>(team.size()));
   double done = 0;
-  const double seconds = typical_seconds([&](int) {
+  const double seconds = typical_seconds([&] {
     team.run([&](int thread) {
       const double mine = multiply(keep[std::size_t(thread)].bytes);
       if (thread == 0) done = mine;
