@@ -30,8 +30,27 @@ int available_cpus() {
 }
 
 // A team larger than the machine does not spin: it would keep from the CPU the very thread it waits for.
-ThreadTeam::ThreadTeam(int n_threads) : spins_(n_threads <= available_cpus()) {
+ThreadTeam::ThreadTeam(int n_threads, bool pinned) : spins_(n_threads <= available_cpus()) {
   for (int thread = 1; thread < n_threads; ++thread) workers_.emplace_back([this, thread] { work(thread); });
+  if (pinned && spins_) pin_workers();
+}
+
+void ThreadTeam::pin_workers() {
+  cpu_set_t mine;
+  if (sched_getaffinity(0, sizeof(mine), &mine) != 0) return;
+  int cpu = -1;
+  const auto next = [&] {
+    do ++cpu;
+    while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &mine));
+  };
+  next();
+  for (std::thread& worker : workers_) {
+    next();
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(worker.native_handle(), sizeof(one), &one);  // a refusal costs speed only
+  }
 }
 
 ThreadTeam::~ThreadTeam() {

@@ -18,7 +18,9 @@ int available_cpus();
 
 class ThreadTeam {
  public:
-  explicit ThreadTeam(int n_threads);
+  // Pinned, worker i stays on the i-th CPU that this process may use, if there are as many. The caller, which other
+  // threads inherit from, stays free: the CPU that is left is the first.
+  explicit ThreadTeam(int n_threads, bool pinned = false);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;
@@ -34,9 +36,9 @@ class ThreadTeam {
   void parallel_for(std::size_t n, std::size_t grain, FunctionRef<void(std::size_t, std::size_t)> task);
 
  private:
+  void pin_workers();
   void work(int thread);
-  void wait_while(std::atomic<std::uint32_t>& value, std::uint32_t is,
-                  FunctionRef<bool(double spun_us)> spin_on);
+  void wait_while(std::atomic<std::uint32_t>& value, std::uint32_t is, FunctionRef<bool(double spun_us)> spin_on);
   void wake(std::atomic<std::uint32_t>& value);
 
   std::vector<std::thread> workers_;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/threads.h"
 #include "device/cpu/cpu_device.h"
 
 namespace nibble::cli {
@@ -24,10 +25,15 @@ struct Choice {
 const Choice kChoices[] = {
     {"--device", &ModelOptions::device, {"cpu", "reference"}},
     {"--activations-dtype", &ModelOptions::activations_dtype, {"bf16", "int8"}},
-    {"--lm-head", &ModelOptions::lm_head, {"auto", "exact", "screened"}},
+    {"--lm-head", &ModelOptions::lm_head, {"auto", "exact", "screened", "screened4"}},
     {"--kv-cache-dtype", &ModelOptions::kv_cache_dtype, {"auto", "bf16", "fp8", "fp8_e4m3"}},
     {"--quantization", &ModelOptions::quantization, {"", "fp8"}},
 };
+
+device::HeadKind head_kind(std::string_view lm_head) {
+  if (lm_head == "exact") return device::HeadKind::kExact;
+  return lm_head == "screened4" ? device::HeadKind::kScreened4 : device::HeadKind::kScreened;
+}
 
 void check_choice(const ModelOptions& options, const Choice& choice) {
   const std::string& value = options.*choice.value;
@@ -50,24 +56,28 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
 void add_device_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--device", options.device, "cpu, or reference (scalar, f32 throughout)")->capture_default_str();
   app.add_option("--threads", options.threads, "threads (default: every CPU this process may use)");
+  app.add_flag("--pin-threads", options.pin_threads, "each worker thread stays on a CPU of its own");
   app.add_option("--activations-dtype", options.activations_dtype,
                  "what matrix products round their input to: bf16, or int8 for 4-bit matrices")
       ->capture_default_str();
   app.add_option("--kv-cache-dtype", options.kv_cache_dtype, "auto (bf16), bf16 or fp8: how keys and values are kept")
       ->capture_default_str();
   app.add_option("--lm-head", options.lm_head,
-                 "exact, or screened: the same tokens by an int8 copy of the head; auto: screened on a CPU")
+                 "exact; screened: the same tokens by an int8 copy of the head; screened4: by a 4-bit copy, but for a "
+                 "billionth of them; auto: screened on a CPU")
       ->capture_default_str();
 }
 
 std::unique_ptr<device::Device> make_device(const ModelOptions& options) {
   for (const Choice& choice : kChoices) check_choice(options, choice);
   if (options.threads && (*options.threads < 1 || *options.threads > kMaxThreads))
-    throw UsageError("--threads: expected 1 to {}, got {}", kMaxThreads, *options.threads);
+    throw UsageError("--threads: expected 1 to {}, got {}; this process may use {} CPU{}", kMaxThreads,
+                     *options.threads, available_cpus(), available_cpus() == 1 ? "" : "s");
   auto device = device::make_cpu_device({.n_threads = options.threads.value_or(0),
+                                         .pin_threads = options.pin_threads,
                                          .int8 = options.activations_dtype == "int8",
                                          .kv_fp8 = options.kv_cache_dtype.starts_with("fp8"),
-                                         .screened_head = options.lm_head != "exact",
+                                         .head = head_kind(options.lm_head),
                                          .reference = options.device == "reference"});
   spdlog::info("{}", device->describe());
   return device;

@@ -16,6 +16,7 @@ struct ModelOptions {
   std::string directory;
   std::string device = "cpu";
   std::optional<int> threads;
+  bool pin_threads = false;
   std::string activations_dtype = "bf16";
   std::string lm_head = "auto";
   std::string kv_cache_dtype = "auto";

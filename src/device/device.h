@@ -132,6 +132,8 @@ class Device {
   virtual std::unique_ptr<Buffer> allocate(int rows, int cols) = 0;
   virtual std::unique_ptr<Matrix> load(std::span<const MatrixSource> stacked_by_row) = 0;
   virtual std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) = 0;
+  virtual std::uint64_t kv_slot_bytes(int n_kv_heads, int head_dim) const = 0;
+  virtual std::uint64_t free_bytes() const = 0;  // of the memory that matrices, buffers and caches are in
   virtual void write(std::span<const float> from, Array to) = 0;  // row-major, contiguous on the host
   virtual void read(Array from, std::span<float> to) = 0;
 

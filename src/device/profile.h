@@ -32,6 +32,10 @@ class ProfilingDevice final : public Device {
   std::unique_ptr<Buffer> allocate(int rows, int cols) override { return inner_->allocate(rows, cols); }
   std::unique_ptr<Matrix> load(std::span<const MatrixSource> stacked_by_row) override;
   std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) override;
+  std::uint64_t kv_slot_bytes(int n_kv_heads, int head_dim) const override {
+    return inner_->kv_slot_bytes(n_kv_heads, head_dim);
+  }
+  std::uint64_t free_bytes() const override { return inner_->free_bytes(); }
   void write(std::span<const float> from, Array to) override;
   void read(Array from, std::span<float> to) override;
   void matmul(Array x, const Matrix& w, Array out) override;

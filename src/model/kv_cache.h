@@ -19,6 +19,7 @@ struct KvLimits {
 
 class KvCache {
  public:
+  // Error if it is more than the device has free, with the length that fits.
   KvCache(device::Device& device, const format::TextConfig& config, const KvLimits& limits);
 
   int open();  // a sequence's handle, or -1 when max_sequences are open

@@ -1,6 +1,7 @@
 #include "base/threads.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -55,6 +56,23 @@ TEST(ThreadTeam, SleepsWhenIdle) {
   const double before = cpu_seconds();
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_LT(cpu_seconds() - before, 0.1);
+}
+
+// Every worker on a CPU of its own, the caller wherever it likes.
+TEST(ThreadTeam, PinsItsWorkers) {
+  const int n_threads = available_cpus();
+  ThreadTeam team(n_threads, true);
+  std::vector<cpu_set_t> allowed(std::size_t(team.size()));
+  team.run([&](int thread) { sched_getaffinity(0, sizeof(cpu_set_t), &allowed[std::size_t(thread)]); });
+  EXPECT_EQ(CPU_COUNT(&allowed[0]), n_threads);
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (int thread = 1; thread < n_threads; ++thread) {
+    const cpu_set_t& mine = allowed[std::size_t(thread)];
+    EXPECT_EQ(CPU_COUNT(&mine), 1);
+    CPU_OR(&all, &all, &mine);
+  }
+  EXPECT_EQ(CPU_COUNT(&all), n_threads - 1);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "base/threads.h"
 #include "format/gemma4_config.h"
 #include "support/goldens.h"
 #include "support/process.h"
@@ -125,7 +126,10 @@ TEST(GenerateCommand, EachMistakeIsOneLine) {
                 "nibble: --input-ids: expected token ids separated by commas, as in 2,5,7; found '99999999999'"},
            Case{{"--input-ids", "2,100000"}, 1, "nibble: the prompt's token 1 is id 100000: " + vocabulary},
            Case{{"--input-ids", "2,-5"}, 1, "nibble: the prompt's token 1 is id -5: " + vocabulary},
-           Case{{"--input-ids", "2", "--threads", "0"}, 2, "nibble: --threads: expected 1 to 1024, got 0"},
+           Case{{"--input-ids", "2", "--threads", "0"},
+                2,
+                fmt::format("nibble: --threads: expected 1 to 1024, got 0; this process may use {} CPU{}",
+                            available_cpus(), available_cpus() == 1 ? "" : "s")},
            Case{{"--input-ids", "2", "--device", "cuda"},
                 2,
                 "nibble: --device: 'cuda' is not in this build; available: cpu, reference"},
@@ -134,7 +138,7 @@ TEST(GenerateCommand, EachMistakeIsOneLine) {
                 "nibble: --activations-dtype: 'fp16' is not in this build; available: bf16, int8"},
            Case{{"--input-ids", "2", "--lm-head", "nvfp4"},
                 2,
-                "nibble: --lm-head: 'nvfp4' is not in this build; available: auto, exact, screened"},
+                "nibble: --lm-head: 'nvfp4' is not in this build; available: auto, exact, screened, screened4"},
            Case{{"--input-ids", "2", "--quantization", "int4"},
                 2,
                 "nibble: --quantization: 'int4' is not in this build; available: fp8"},

@@ -104,19 +104,22 @@ int n_states(int usual) {
 }
 
 TEST_P(Screened, LargestLogitsAreTheExactHeads) {
-  constexpr int kRows = 3000, kCols = 80;
   const int n_calls = n_states(&kernels() == &kScalar ? 1000 : 8000) / 4;
   std::mt19937 random(1);
-  std::int64_t n_screened = 0, n_fallbacks = 0;
+  std::int64_t n_screened[2] = {}, n_of_kind[2] = {};
   for (int call = 0; call < n_calls;) {
-    const Rows rows = rows_of_every_kind(kRows, kCols, random());
+    const bool four_bits = n_of_kind[0] > n_of_kind[1];
+    const HeadKind kind = four_bits ? HeadKind::kScreened4 : HeadKind::kScreened;
+    const int n_rows = four_bits ? 12000 : 3000, n_cols = four_bits ? 32 : 80;
+    const Rows rows = rows_of_every_kind(n_rows, n_cols, random());
     const Head head(rows);
     const auto exact = make_cpu_device({.n_threads = 1});
-    const auto screened = make_cpu_device({.n_threads = 1 + int(random() % 3), .screened_head = true});
+    const auto screened = make_cpu_device({.n_threads = 1 + int(random() % 3), .head = kind});
     const auto exact_head = exact->load({&head.source, 1}), screened_head = screened->load({&head.source, 1});
     EXPECT_LT(screened_head->bytes_read, exact_head->bytes_read);
     for (const int end = call + n_calls / 5 + 1; call < end; ++call) {
       const int n_tokens = 1 + int(random() % 9);
+      n_of_kind[four_bits] += n_tokens;
       std::vector<float> x;
       for (int t = 0; t < n_tokens; ++t)
         for (const float value : hidden_state(rows, random)) x.push_back(value);
@@ -124,27 +127,30 @@ TEST_P(Screened, LargestLogitsAreTheExactHeads) {
       for (int t = 0; t < n_tokens; ++t) largest.push_back(random() % 4 == 0 ? 1 + int(random() % 20) : 1);
       const float cap = random() % 2 == 0 ? 30.0f : 0.0f;
       const auto run = [&](Device& device, const Matrix& w) {
-        const auto in = device.allocate(n_tokens, kCols), out = device.allocate(n_tokens, kRows);
+        const auto in = device.allocate(n_tokens, n_cols), out = device.allocate(n_tokens, n_rows);
         device.write(x, in->array());
         device.logits(in->array(), w, cap, largest, out->array());
-        std::vector<float> logits(std::size_t(n_tokens * kRows));
+        std::vector<float> logits(std::size_t(n_tokens * n_rows));
         device.read(out->array(), logits);
         return logits;
       };
       const std::vector<float> expected = run(*exact, *exact_head), found = run(*screened, *screened_head);
       for (int t = 0; t < n_tokens; ++t) {
-        const float* e = expected.data() + t * kRows;
-        const float* f = found.data() + t * kRows;
-        ASSERT_EQ(largest_of(f, kRows, largest[std::size_t(t)]), largest_of(e, kRows, largest[std::size_t(t)]))
-            << "token " << t << " of " << n_tokens << ", call " << call << ", cap " << cap;
-        for (int row = 0; row < kRows; ++row) ASSERT_TRUE(f[row] == e[row] || f[row] == kUnwanted) << row;
+        const float* e = expected.data() + t * n_rows;
+        const float* f = found.data() + t * n_rows;
+        ASSERT_EQ(largest_of(f, n_rows, largest[std::size_t(t)]), largest_of(e, n_rows, largest[std::size_t(t)]))
+            << "token " << t << " of " << n_tokens << ", call " << call << ", cap " << cap << ", kind " << int(kind);
+        for (int row = 0; row < n_rows; ++row) ASSERT_TRUE(f[row] == e[row] || f[row] == kUnwanted) << row;
       }
     }
-    n_screened += screened->screen_counts().tokens;
-    n_fallbacks += screened->screen_counts().fallbacks;
+    n_screened[four_bits] += screened->screen_counts().tokens;
   }
-  std::printf("%lld states screened, %lld calls fell back\n", (long long)n_screened, (long long)n_fallbacks);
-  EXPECT_GT(n_screened, 3 * n_calls) << "or this test compares the exact head with itself";
+  for (const int four_bits : {0, 1})
+    std::printf("by %d bits: %lld of %lld states screened\n", four_bits ? 4 : 8, (long long)n_screened[four_bits],
+                (long long)n_of_kind[four_bits]);
+  // Or this test compares the exact head with itself. Of rows as short as these four bits rule out little.
+  EXPECT_GT(n_screened[0], n_of_kind[0] / 2);
+  EXPECT_GT(n_screened[1], n_of_kind[1] / 40);
 }
 
 // The bound itself, row by row, and how much of it is ever used.
@@ -179,6 +185,46 @@ TEST_P(Screened, ScoresAreWithinTheirBound) {
   EXPECT_GT(most, 0.5) << "a bound that nothing comes near is no test";
 }
 
+// The 4-bit copy's bound, which holds with a probability: as often as asked for, and not because it is far too wide.
+TEST_P(Screened, DitheredScoresAreWithinTheirBoundAsOftenAsPromised) {
+  constexpr int kRows = 320, kCols = 256, kStates = 100, kRounds = 4;
+  ThreadTeam team(2);
+  for (const double failure : {kScreenFailure, 0.2 * kRows}) {  // a fifth of the rows, in the union bound's count
+    std::mt19937 random(2);
+    int n_outside = 0;
+    double most = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      const Rows rows = rows_of_every_kind(kRows, kCols, random());
+      const Head head(rows);
+      const auto w = load_panels({&head.source, 1}, false, team);
+      const auto screen = make_int4_screen(*w, team, failure, random());
+      for (int i = 0; i < kStates; ++i) {
+        Input x(1, *w, Values::kRandom, random());
+        x.values = hidden_state(rows, random);
+        x.fill(*w, 0, 1);
+        std::vector<float> scores(kRows), exact(kRows);
+        ASSERT_TRUE(screen->score(team, kernels(), x.operand, {scores.data(), 1, kRows, kRows}));
+        kernels().matmul(*w, x.operand, 0, w->n_panels, {exact.data(), 1, kRows, kRows});
+        for (std::size_t r = 0; r < kRows; ++r) {
+          const double bound =
+              double(screen->errors[r]) * screen->factors[0].error + double(screen->norms[r]) * screen->factors[0].norm;
+          const double off = std::abs(double(scores[r]) - double(exact[r]));
+          n_outside += off > bound;
+          if (bound > 0) most = std::max(most, off / bound);
+        }
+      }
+    }
+    const double share = double(n_outside) / (kRows * kStates * kRounds);
+    if (failure == kScreenFailure) {
+      EXPECT_EQ(n_outside, 0);
+      EXPECT_GT(most, 0.35);  // the largest of 128,000 errors is beyond four standard deviations, the bound at eight
+    } else {
+      EXPECT_LT(share, 0.2);
+      EXPECT_GT(share, 0.001);
+    }
+  }
+}
+
 TEST_P(VectorScreen, ScoresAreTheScalarOnes) {
   ThreadTeam team(2);
   for (const auto& [n_rows, cols] : {std::pair{1, 16}, {40, 40}, {33, 2560}}) {
@@ -207,21 +253,23 @@ TEST_P(Screened, NoNumbersAreNotHidden) {
   const Head damaged(rows);
   rows[333][7] = 1;
   const Head sound(rows);
-  const auto device = make_cpu_device({.n_threads = 1, .screened_head = true});
-  const auto logits_of = [&](const Head& head, float first) {
-    const auto w = device->load({&head.source, 1});
-    const auto x = device->allocate(1, 48), out = device->allocate(1, 600);
+  const auto logits_of = [&](Device& device, const Head& head, float first) {
+    const auto w = device.load({&head.source, 1});
+    const auto x = device.allocate(1, 48), out = device.allocate(1, 600);
     std::vector<float> h(48, 0.5f), logits(600);
     h[0] = first;
-    device->write(h, x->array());
+    device.write(h, x->array());
     const int one = 1;
-    device->logits(x->array(), *w, 30, {&one, 1}, out->array());
-    device->read(out->array(), logits);
+    device.logits(x->array(), *w, 30, {&one, 1}, out->array());
+    device.read(out->array(), logits);
     return logits;
   };
-  EXPECT_TRUE(std::isnan(logits_of(damaged, 1)[333]));
-  EXPECT_TRUE(std::isnan(logits_of(sound, std::nanf(""))[0]));
-  EXPECT_FALSE(std::isnan(logits_of(sound, 1)[333]));
+  for (const HeadKind kind : {HeadKind::kScreened, HeadKind::kScreened4}) {
+    const auto device = make_cpu_device({.n_threads = 1, .head = kind});
+    EXPECT_TRUE(std::isnan(logits_of(*device, damaged, 1)[333]));
+    EXPECT_TRUE(std::isnan(logits_of(*device, sound, std::nanf(""))[0]));
+    EXPECT_FALSE(std::isnan(logits_of(*device, sound, 1)[333]));
+  }
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <random>
 #include <vector>
 
+#include "base/available_memory.h"
 #include "base/check.h"
 #include "base/error.h"
 #include "base/threads.h"
@@ -30,9 +32,20 @@ struct CpuBuffer final : Buffer {
   Memory memory;
 };
 
+const char* name_of(HeadKind kind) {
+  switch (kind) {
+    case HeadKind::kExact: return "exact";
+    case HeadKind::kScreened: return "screened";
+    case HeadKind::kScreened4: return "screened4";
+  }
+  return "";
+}
+
 struct HeadMatrix final : PanelMatrix {
-  HeadMatrix(PanelMatrix&& w, ThreadTeam& team) : PanelMatrix(std::move(w)) {
-    screen = std::make_unique<ScreenedHead>(*this, team);
+  HeadMatrix(PanelMatrix&& w, HeadKind kind, ThreadTeam& team) : PanelMatrix(std::move(w)) {
+    screen = std::make_unique<ScreenedHead>(kind == HeadKind::kScreened4
+                                                ? make_int4_screen(*this, team, kScreenFailure, std::random_device()())
+                                                : make_int8_screen(*this, team));
     bytes += screen->bytes();
     bytes_read = screen->bytes();
   }
@@ -46,17 +59,17 @@ class CpuDevice final : public Device {
         activations_(options.reference ? Activations::kF32
                      : options.int8    ? Activations::kInt8
                                        : Activations::kBF16),
-        screened_head_(options.screened_head && !options.reference),
+        head_(options.reference ? HeadKind::kExact : options.head),
         kv_type_(options.reference ? KvType::kF32
                  : options.kv_fp8  ? KvType::kFP8
                                    : KvType::kBF16),
         kernels_(options.reference ? kScalar : select_kernels()),
-        team_(options.n_threads > 0 ? options.n_threads : available_cpus()) {}
+        team_(options.n_threads > 0 ? options.n_threads : available_cpus(), options.pin_threads) {}
 
   std::string describe() const override {
-    return fmt::format("{}: {} kernels, {} activations, {} KV cache, {} thread{}", reference_ ? "reference" : "cpu",
-                       kernels_.name, name_of(activations()), name_of(kv_type_), team_.size(),
-                       team_.size() == 1 ? "" : "s");
+    return fmt::format("{}: {} kernels, {} activations, {} head, {} KV cache, {} thread{}",
+                       reference_ ? "reference" : "cpu", kernels_.name, name_of(activations()), name_of(head_),
+                       name_of(kv_type_), team_.size(), team_.size() == 1 ? "" : "s");
   }
   Activations activations() const override { return activations_; }
 
@@ -69,13 +82,17 @@ class CpuDevice final : public Device {
     const bool narrow = w->storage == Storage::kNVFP4 || w->storage == Storage::kInt4;
     w->integer_products = narrow && activations_ != Activations::kF32 &&
                           (activations_ == Activations::kInt8 || w->input == InputQuantization::kNVFP4);
-    if (!screened_head_ || !sources[0].is_head || !can_screen(*w)) return w;
-    return std::make_unique<HeadMatrix>(std::move(*w), team_);
+    if (head_ == HeadKind::kExact || !sources[0].is_head || !can_screen(*w)) return w;
+    return std::make_unique<HeadMatrix>(std::move(*w), head_, team_);
   }
 
   std::unique_ptr<KvBuffer> allocate_kv(int n_slots, int n_kv_heads, int head_dim) override {
     return std::make_unique<CpuKv>(make_kv(kv_type_, n_slots, n_kv_heads, head_dim));
   }
+  std::uint64_t kv_slot_bytes(int n_kv_heads, int head_dim) const override {
+    return 2 * std::uint64_t(n_kv_heads) * std::uint64_t(head_dim) * size_of(kv_type_);
+  }
+  std::uint64_t free_bytes() const override { return available_memory(); }
 
   void write(std::span<const float> from, Array to) override {
     for (int r = 0; r < to.rows; ++r) std::copy_n(from.data() + std::ptrdiff_t(r) * to.cols, to.cols, to.row(r));
@@ -146,12 +163,12 @@ class CpuDevice final : public Device {
   void store_kv(Array k, Array v, std::span<const int> slots, KvBuffer& buffer) override {
     auto& cache = static_cast<CpuKv&>(buffer);
     const std::size_t width = std::size_t(cache.n_kv_heads) * std::size_t(cache.head_dim);
-    for (int r = 0; r < k.rows; ++r) {
+    for (const int slot : slots) check(slot >= 0 && slot < cache.n_slots, "a KV slot lies in its cache");
+    for_rows(k, [&](int r) {
       const int slot = slots[std::size_t(r)];
-      check(slot >= 0 && slot < cache.n_slots, "a KV slot lies in its cache");
       store(k.row(r), width, cache.type, cache.keys, std::size_t(slot) * width);
       store(v.row(r), width, cache.type, cache.values, std::size_t(slot) * width);
-    }
+    });
   }
 
   void attention(Array q, const KvBuffer& cache, std::span<const AttentionRow> rows, Array out) override {
@@ -262,7 +279,7 @@ class CpuDevice final : public Device {
 
   bool reference_;
   Activations activations_;
-  bool screened_head_;
+  HeadKind head_;
   KvType kv_type_;
   const Kernels& kernels_;
   ThreadTeam team_;

@@ -54,16 +54,13 @@ bool ScreenedHead::run(ThreadTeam& team, const Kernels& kernels, const PanelMatr
 
 bool ScreenedHead::run_tile(ThreadTeam& team, const Kernels& kernels, const PanelMatrix& w, const Operand& x, float cap,
                             std::span<const int> largest, Array out, ScreenCounts& counts) {
-  if (!input_.fill(x, screen_.n_quads)) return false;
-  const int n_tokens = input_.n_tokens, width = screen_.n_panels * kPanelRows;
+  const int n_tokens = x.n_tokens, width = screen_->n_panels * kPanelRows;
   scores_.resize(std::size_t(n_tokens) * std::size_t(width));
   const Array scores = {scores_.data(), n_tokens, width, width};
-  team.parallel_for(std::size_t(screen_.n_panels), 1, [&](std::size_t begin, std::size_t end) {
-    kernels.screen(screen_, input_, int(begin), int(end), scores);
-  });
+  if (!screen_->score(team, kernels, x, scores)) return false;
 
   // The exact logits of the rows that score best: what is not above the least of them is not wanted.
-  is_wanted_.assign(std::size_t(screen_.n_panels), 0);
+  is_wanted_.assign(std::size_t(screen_->n_panels), 0);
   wanted_.clear();
   std::vector<std::vector<int>> first(static_cast<std::size_t>(n_tokens));
   for (int t = 0; t < n_tokens; ++t) {
@@ -85,24 +82,24 @@ bool ScreenedHead::run_tile(ThreadTeam& team, const Kernels& kernels, const Pane
     for (const int row : first[std::size_t(t)]) least = std::min(least, out.row(t)[row]);
     least = below_softcap(least, cap);
     if (!std::isfinite(least)) return false;
-    const float error_factor = float(input_.tokens[std::size_t(t)].error_factor * 1.000001);
-    const float norm_factor = float(input_.tokens[std::size_t(t)].norm_factor * 1.000001);
+    const float error_factor = float(screen_->factors[std::size_t(t)].error * 1.000001);
+    const float norm_factor = float(screen_->factors[std::size_t(t)].norm * 1.000001);
     const float* score = scores.row(t);
-    for (int panel = 0; panel < screen_.n_panels; ++panel) {
+    for (int panel = 0; panel < screen_->n_panels; ++panel) {
       bool wanted = false;
       for (int row = panel * kPanelRows; row < (panel + 1) * kPanelRows; ++row) {
         const float bound =
-            screen_.errors[std::size_t(row)] * error_factor + screen_.norms[std::size_t(row)] * norm_factor;
+            screen_->errors[std::size_t(row)] * error_factor + screen_->norms[std::size_t(row)] * norm_factor;
         wanted |= !(score[row] + bound < least);
       }
       if (wanted) want(panel * kPanelRows);
     }
   }
-  if (double(wanted_.size()) > kMostPanels * screen_.n_panels) return false;
+  if (double(wanted_.size()) > kMostPanels * screen_->n_panels) return false;
   matmul(n_first, out);
 
   // Everything else of these tokens becomes unwanted.
-  team.parallel_for(std::size_t(screen_.n_panels), 64, [&](std::size_t begin, std::size_t end) {
+  team.parallel_for(std::size_t(screen_->n_panels), 64, [&](std::size_t begin, std::size_t end) {
     for (std::size_t panel = begin; panel < end; ++panel) {
       const int row = int(panel) * kPanelRows, n = std::min(kPanelRows, w.rows - row);
       for (int t = 0; t < n_tokens; ++t) {
