@@ -56,8 +56,8 @@ struct Stored {
   }
 };
 
-constexpr int kChunkBlocks = 8;   // decoded at a time: 8 KiB of bf16 for two panels
-constexpr int kGroupTokens = 64;  // that share a decoded chunk: 8 KiB of sums for two panels
+constexpr int kChunkBlocks = 16;   // decoded at a time: 16 KiB of bf16 for two panels
+constexpr int kGroupTokens = 128;  // that share a decoded chunk: 16 KiB of sums for two panels
 constexpr int kPanelsAtOnce = 2;
 constexpr int kTokensAtOnce = 4;  // 8 sums of a block and 8 of a row fill half of the registers
 
@@ -78,9 +78,13 @@ template <typename Product, bool kScaled, int kPanels, int kTokens, typename Wei
 void multiply(const Weights& weights, int begin, int end, const OperandTile& x, int first_token,
               __m512 (&sums)[kPanels][kTokens]) {
   typename Product::Sum sum[kPanels][kTokens];
-  if constexpr (!kScaled)
-    for (int p = 0; p < kPanels; ++p)
-      for (int t = 0; t < kTokens; ++t) sum[p][t] = sums[p][t];
+  __m512 totals[kPanels][kTokens];  // locals stay in registers; `sums` might be what `x` points to
+  for (int p = 0; p < kPanels; ++p) {
+    for (int t = 0; t < kTokens; ++t) {
+      totals[p][t] = sums[p][t];
+      if constexpr (!kScaled) sum[p][t] = totals[p][t];
+    }
+  }
   const std::uint32_t* word = x.words + std::ptrdiff_t(begin) * Product::kSteps * 2 * x.n + first_token;
   for (int b = begin; b < end; ++b) {
     if constexpr (kScaled)
@@ -100,13 +104,16 @@ void multiply(const Weights& weights, int begin, int end, const OperandTile& x, 
       for (int p = 0; p < kPanels; ++p) {
         const __m512 scales = weights.scales(p, b);
         for (int t = 0; t < kTokens; ++t)
-          sums[p][t] = Product::scaled(sums[p][t], sum[p][t], scales, x, b, first_token + t);
+          totals[p][t] = Product::scaled(totals[p][t], sum[p][t], scales, x, b, first_token + t);
       }
     }
   }
-  if constexpr (!kScaled)
-    for (int p = 0; p < kPanels; ++p)
-      for (int t = 0; t < kTokens; ++t) sums[p][t] = sum[p][t];
+  for (int p = 0; p < kPanels; ++p) {
+    for (int t = 0; t < kTokens; ++t) {
+      if constexpr (!kScaled) totals[p][t] = sum[p][t];
+      sums[p][t] = totals[p][t];
+    }
+  }
 }
 
 // Writes 16 sums, times their row factors, where rows exist.
