@@ -2,7 +2,6 @@
 // measured in this process: matrix products per storage and number of tokens, then the small operations of a
 // decode step, the team's wake-up and the packing at load. CPU_KERNELS picks the instruction set.
 #include <fmt/core.h>
-#include <immintrin.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -14,6 +14,8 @@ constexpr Kernels kAvx2 = {
     .gelu_multiply = gelu_multiply<F32x8>,
     .softcap = softcap<F32x8>,
     .sum_of_squares = sum_of_squares<F32x8>,
+    .multiply_floats = avx2_multiply_floats,
+    .multiply_bytes = avx2_multiply_bytes,
 };
 
 }  // namespace nibble::device::cpu

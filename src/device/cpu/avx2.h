@@ -11,5 +11,7 @@ void avx2_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int pa
 void avx2_int8_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
 void avx2_screen(const Screen& screen, const ScreenInput& x, int panel_begin, int panel_end, Array scores);
 void avx2_attention(const AttentionTask& task);
+double avx2_multiply_floats(void* keep);
+double avx2_multiply_bytes(void* keep);
 
 }  // namespace nibble::device::cpu

@@ -14,6 +14,8 @@ constexpr Kernels kAvx512 = {
     .gelu_multiply = gelu_multiply<F32x16>,
     .softcap = softcap<F32x16>,
     .sum_of_squares = sum_of_squares<F32x16>,
+    .multiply_floats = avx512_multiply_floats,
+    .multiply_bytes = avx512_multiply_bytes,
 };
 
 }  // namespace nibble::device::cpu

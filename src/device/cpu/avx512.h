@@ -9,5 +9,7 @@ namespace nibble::device::cpu {
 void avx512_matmul(const PanelMatrix& w, const Operand& x, int panel_begin, int panel_end, Array out);
 void avx512_screen(const Screen& screen, const ScreenInput& x, int panel_begin, int panel_end, Array scores);
 void avx512_attention(const AttentionTask& task);
+double avx512_multiply_floats(void* keep);
+double avx512_multiply_bytes(void* keep);
 
 }  // namespace nibble::device::cpu

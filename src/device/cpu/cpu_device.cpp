@@ -73,7 +73,7 @@ class CpuDevice final : public Device {
   }
   Activations activations() const override { return activations_; }
 
-  Walls measure_walls() override { return cpu::measure_walls(team_, kernels_.name); }
+  Walls measure_walls() override { return cpu::measure_walls(team_, kernels_); }
 
   std::unique_ptr<Buffer> allocate(int rows, int cols) override { return std::make_unique<CpuBuffer>(rows, cols); }
 

@@ -36,16 +36,21 @@ struct Kernels {
   void (*gelu_multiply)(const float* gate, const float* up, float* out, int n);
   void (*softcap)(float* x, float cap, int n);  // x = cap * tanh(x / cap)
   float (*sum_of_squares)(const float* x, int n);
+  // For walls.h: does the most multiplications that fit in registers, of floats (or pairs of bf16) and of bytes, and returns
+  // the operations done. `keep`, 64 bytes, takes what keeps the compiler from dropping them. Or null.
+  double (*multiply_floats)(void* keep);
+  double (*multiply_bytes)(void* keep);
 };
 
 std::span<const Kernels* const> all_kernels();  // best first; scalar last
 // The first that runs here, or the one CPU_KERNELS names: Error if that is unknown or does not run here.
 const Kernels& select_kernels();
 
-// What this CPU and its operating system run. Asked from a file compiled for any x86-64, before calls into others.
+// What this CPU and its operating system run. Asked from a file compiled for any CPU, before calls into others.
 bool has_avx2();    // with FMA, F16C
-bool has_avx512();  // F, BW, DQ, VL, VBMI, BF16, and AVX2's
+bool has_avx512();  // F, BW, DQ, VL, VBMI, VNNI, BF16, and AVX2's
 
+// Those of other processors are not linked: x86.cpp names the ones that are.
 extern const Kernels kScalar;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;

@@ -196,6 +196,8 @@ constexpr Kernels kScalar = {
     .gelu_multiply = gelu_multiply,
     .softcap = softcap,
     .sum_of_squares = sum_of_squares,
+    .multiply_floats = nullptr,
+    .multiply_bytes = nullptr,
 };
 
 }  // namespace nibble::device::cpu
