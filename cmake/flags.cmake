@@ -19,3 +19,4 @@ set(NIBBLE_AVX512_FLAGS -mavx2 -mfma -mf16c -mbmi2 -mavx512f -mavx512bw -mavx512
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND NIBBLE_AVX512_FLAGS -Wno-uninitialized)  # as above
 endif()
+set(NIBBLE_NEON_FLAGS -march=armv8.2-a+dotprod+i8mm+bf16)

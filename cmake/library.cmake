@@ -1,8 +1,14 @@
-# nibble_library(NAME LINK ...): src/NAME/**.cpp as the static library nibble_NAME.
+# nibble_library(NAME LINK ...): src/NAME/**.cpp as the static library nibble_NAME, without the files that are written for
+# another processor, which their names say.
 # A name without "::" in LINK that is one of ours is linked by its folder name.
 function(nibble_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+    list(FILTER sources EXCLUDE REGEX "/(x86|avx2|avx512)[^/]*\\.cpp$")
+  else()
+    list(FILTER sources EXCLUDE REGEX "/(arm64|neon)[^/]*\\.cpp$")
+  endif()
   if(NOT sources)
     return()
   endif()
@@ -11,6 +17,8 @@ function(nibble_library name)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${NIBBLE_AVX2_FLAGS}")
     elseif(source MATCHES "/avx512[^/]*\\.cpp$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${NIBBLE_AVX512_FLAGS}")
+    elseif(source MATCHES "/neon[^/]*\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${NIBBLE_NEON_FLAGS}")
     endif()
   endforeach()
   add_library(nibble_${name} STATIC ${sources})

@@ -21,6 +21,15 @@ constexpr double kStartUs = 5;
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4 && std::atomic<std::uint32_t>::is_always_lock_free,
               "the kernel reads the value itself");
 
+// Leaves the core to others for an instant.
+void pause_cpu() {
+#ifdef __aarch64__
+  asm volatile("isb");  // yield, named for it, does nothing on most cores
+#else
+  __builtin_ia32_pause();
+#endif
+}
+
 }  // namespace
 
 int available_cpus() {
@@ -104,7 +113,7 @@ void ThreadTeam::wait_while(std::atomic<std::uint32_t>& value, std::uint32_t is,
        spins_ && spin_on(std::chrono::duration<double, std::micro>(Clock::now() - start).count());) {
     for (int i = 0; i < 32; ++i) {
       if (value.load() != is) return;
-      __builtin_ia32_pause();
+      pause_cpu();
     }
   }
   // A waker changes the value, then looks for sleepers; a sleeper counts itself, then (in the kernel) looks

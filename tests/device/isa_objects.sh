@@ -3,6 +3,6 @@
 # one copy of those for the whole program, and a CPU without the instructions would run it.
 set -eu
 symbols=$("$1" -A "$2")
-echo "$symbols" | grep -q ":avx512_matmul.cpp.o:.* T " || { echo "no avx512_matmul.cpp.o in $2"; exit 1; }
-weak=$(echo "$symbols" | grep -E ":avx[^:]*\.o:.* W " || true)
+echo "$symbols" | grep -qE ":(avx512|neon)_matmul.cpp.o:.* T " || { echo "no matrix products in $2"; exit 1; }
+weak=$(echo "$symbols" | grep -E ":(avx|neon)[^:]*\.o:.* W " || true)
 [ -z "$weak" ] || { echo "weak functions:"; echo "$weak"; exit 1; }

@@ -49,10 +49,12 @@ const Kernels& select_kernels();
 // What this CPU and its operating system run. Asked from a file compiled for any CPU, before calls into others.
 bool has_avx2();    // with FMA, F16C
 bool has_avx512();  // F, BW, DQ, VL, VBMI, VNNI, BF16, and AVX2's
+bool has_neon();    // with dotprod, i8mm, BF16
 
-// Those of other processors are not linked: x86.cpp names the ones that are.
+// Those of other processors are not linked: x86.cpp and arm64.cpp name the ones that are.
 extern const Kernels kScalar;
 extern const Kernels kAvx2;
 extern const Kernels kAvx512;
+extern const Kernels kNeon;
 
 }  // namespace nibble::device::cpu
