@@ -1,6 +1,6 @@
-# The libraries of a build for another processor. Debian can install most of them for two processors side by side, but not
-# yaml-cpp's headers; so what can be used without its library is, the headers being the same for every processor. GoogleTest
-# is built from its sources. What needs yaml-cpp or readline is compiled, not linked.
+# The libraries of a build for another processor. Debian can install most of them for two processors side by side, but
+# not yaml-cpp's headers; so what can be used without its library is, the headers being the same for every processor.
+# GoogleTest is built from its sources. What needs yaml-cpp or readline is compiled, not linked.
 foreach(library fmt::fmt spdlog::spdlog CLI11::CLI11 readline::readline)
   add_library(${library} INTERFACE IMPORTED)
 endforeach()

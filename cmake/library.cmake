@@ -1,5 +1,5 @@
-# nibble_library(NAME LINK ...): src/NAME/**.cpp as the static library nibble_NAME, without the files that are written for
-# another processor, which their names say.
+# nibble_library(NAME LINK ...): src/NAME/**.cpp as the static library nibble_NAME, without the files that are written
+# for another processor, which their names say.
 # A name without "::" in LINK that is one of ours is linked by its folder name.
 function(nibble_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

@@ -1,5 +1,5 @@
-// The most that AVX-512 multiplies: ten independent chains in registers. The empty assembly hides from the compiler that the
-// chains are equal, which it would compute once.
+// The most that AVX-512 multiplies: ten independent chains in registers. The empty assembly hides from the compiler
+// that the chains are equal, which it would compute once.
 #include <immintrin.h>
 
 #include "device/cpu/avx512.h"

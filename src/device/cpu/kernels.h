@@ -36,8 +36,8 @@ struct Kernels {
   void (*gelu_multiply)(const float* gate, const float* up, float* out, int n);
   void (*softcap)(float* x, float cap, int n);  // x = cap * tanh(x / cap)
   float (*sum_of_squares)(const float* x, int n);
-  // For walls.h: does the most multiplications that fit in registers, of floats (or pairs of bf16) and of bytes, and returns
-  // the operations done. `keep`, 64 bytes, takes what keeps the compiler from dropping them. Or null.
+  // For walls.h: does the most multiplications that fit in registers, of floats (or pairs of bf16) and of bytes, and
+  // returns the operations done. `keep`, 64 bytes, takes what keeps the compiler from dropping them. Or null.
   double (*multiply_floats)(void* keep);
   double (*multiply_bytes)(void* keep);
 };

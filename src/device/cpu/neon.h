@@ -1,5 +1,5 @@
-// The parts of kNeon, one a file; avx2.h's rule on inline functions holds here, too. The instructions are those of Armv8.2
-// with the dot and matrix products of bytes and bf16: Neoverse V1 and N2, Cortex-X2 and later.
+// The parts of kNeon, one a file; avx2.h's rule on inline functions holds here, too. The instructions are those of
+// Armv8.2 with the dot and matrix products of bytes and bf16: Neoverse V1 and N2, Cortex-X2 and later.
 #pragma once
 
 #include "device/cpu/kernels.h"

@@ -1,5 +1,5 @@
-// The panels' codes and scales in NEON registers of four rows: words of a pair of bf16, or of a quad of signed bytes, that
-// the dot products take from every lane. Every narrow code is exact in either.
+// The panels' codes and scales in NEON registers of four rows: words of a pair of bf16, or of a quad of signed bytes,
+// that the dot products take from every lane. Every narrow code is exact in either.
 #pragma once
 
 #include <arm_neon.h>
@@ -39,8 +39,8 @@ Bf16Bytes bf16_of_nibbles(uint8x16_t codes) {
   return {vqtbl1q_u8(vld1q_u8(table[0]), codes), vqtbl1q_u8(vld1q_u8(table[1]), codes)};
 }
 
-// e4m3's exponent and mantissa moved to bf16's, with the difference of the biases: but for denormals, which are looked up
-// (0 to 7 times 2^-9, and the eight normal numbers behind them).
+// e4m3's exponent and mantissa moved to bf16's, with the difference of the biases: but for denormals, which are looked
+// up (0 to 7 times 2^-9, and the eight normal numbers behind them).
 Bf16Bytes bf16_of_e4m3(uint8x16_t codes) {
   constexpr std::uint8_t kLow[16] = {0x00, 0x00, 0x80, 0xc0, 0x00, 0x20, 0x40, 0x60,
                                      0x80, 0x90, 0xa0, 0xb0, 0xc0, 0xd0, 0xe0, 0xf0};
@@ -69,7 +69,8 @@ void decode_pairs(const std::byte* codes, int quad, int rows, uint8x16_t (&words
   }
 }
 
-// Columns 8 * word .. 8 * word + 7 of four rows of 4-bit codes as two words of quads of bytes; e2m1 doubled is an integer.
+// Columns 8 * word .. 8 * word + 7 of four rows of 4-bit codes as two words of quads of bytes; e2m1 doubled is an
+// integer.
 template <Storage kStorage>
 void decode_quads(const std::byte* codes, int word, int rows, uint8x16_t (&words)[2]) {
   constexpr std::int8_t kTables[2][16] = {{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12},

@@ -1,15 +1,16 @@
-// Matrix products with NEON: the dot and matrix products of bf16, and of signed bytes. Narrow codes are exact in either. A
-// bf16 product adds pairs to its sum, rounding to odd and taking denormals as zero (docs/numerics.md has the bound); a
-// block's sum of integers is exact. One token: codes are looked up in registers and used at once, by dot products. More: a
-// few blocks are decoded into the first-level cache and used for a group of tokens, by products of two rows and two tokens.
+// Matrix products with NEON: the dot and matrix products of bf16, and of signed bytes. Narrow codes are exact in
+// either. A bf16 product adds pairs to its sum, rounding to odd and taking denormals as zero (docs/numerics.md has the
+// bound); a block's sum of integers is exact. One token: codes are looked up in registers and used at once, by dot
+// products. More: a few blocks are decoded into the first-level cache and used for a group of tokens, by products of
+// two rows and two tokens.
 #include "device/cpu/neon.h"
 #include "device/cpu/neon_products.h"
 
 namespace nibble::device::cpu {
 namespace {
 
-// One sum a row, its columns in order (of a scaled storage: its blocks, and a block's columns), however many tokens there
-// are: a token's result never depends on its neighbours.
+// One sum a row, its columns in order (of a scaled storage: its blocks, and a block's columns), however many tokens
+// there are: a token's result never depends on its neighbours.
 template <typename Product, Storage kStorage>
 void one_token(const PanelMatrix& w, const OperandTile& x, int panel, Array out) {
   constexpr bool kScaled = is_scaled(kStorage);

@@ -1,5 +1,6 @@
 // How a word of weights meets a word of the input, in NEON's dot products (the word of each of four rows with one of a
-// token) and matrix products (two words of two rows with two of two tokens), which add the same numbers in the same order.
+// token) and matrix products (two words of two rows with two of two tokens), which add the same numbers in the same
+// order.
 #pragma once
 
 #include "device/cpu/neon_decode.h"

@@ -1,5 +1,5 @@
-// Scores of a screen with i8mm's dot product of unsigned and signed bytes, for up to two tokens a pass over a panel, which
-// the first-level cache holds.
+// Scores of a screen with i8mm's dot product of unsigned and signed bytes, for up to two tokens a pass over a panel,
+// which the first-level cache holds.
 #include "device/cpu/f32x4.h"
 #include "device/cpu/neon.h"
 
