@@ -4,39 +4,35 @@
 
 namespace nibble::cli {
 
-using engine::TextStream;
+using chat::turn::Event;
+using chat::turn::EventKind;
 
 AnswerReader::AnswerReader(const tokenizer::Tokenizer& tokenizer, std::vector<std::string> stop)
-    : tokenizer_(tokenizer),
-      thought_begins_(tokenizer.id_of("<|channel>")),
-      thought_ends_(tokenizer.id_of("<channel|>")),
-      answer_(tokenizer, std::move(stop), TextStream::Special::kSkip) {}
+    : tokens_(tokenizer), parser_({}), stop_({.stops = std::move(stop)}) {}
 
 Said AnswerReader::push(int id) {
-  if (!thought_) {
-    if (id != thought_begins_) return {.answer = answer_.push(id)};
-    thought_.emplace(tokenizer_, std::vector<std::string>{}, TextStream::Special::kSkip);
-    in_label_ = true;
-    return {};
-  }
-  if (id != thought_ends_) return {.thought = without_label(thought_->push(id))};
-  Said said{.thought = without_label(thought_->finish()) + '\n'};
-  thought_.reset();
+  Said said;
+  for (const chat::turn::Piece& piece : tokens_.push(id)) add(said, parser_.push(piece));
   return said;
 }
 
 Said AnswerReader::finish() {
-  Said said{.answer = answer_.finish()};
-  if (thought_) said.thought = without_label(thought_->finish());
+  Said said;
+  add(said, parser_.finish());
+  if (!stopped()) said.answer += stop_.finish();
   return said;
 }
 
-std::string AnswerReader::without_label(std::string text) {
-  if (!in_label_) return text;
-  const std::size_t end = text.find('\n');
-  if (end == std::string::npos) return {};
-  in_label_ = false;
-  return text.substr(end + 1);
+void AnswerReader::add(Said& said, const chat::turn::Events& events) {
+  for (const Event& event : events) {
+    if (event.kind == EventKind::kReasoning) {
+      said.thought += event.text;
+      in_thought_ = true;
+    } else if (event.kind == EventKind::kContent && !stopped()) {
+      if (std::exchange(in_thought_, false)) said.thought += '\n';
+      said.answer += stop_.push(event.text);
+    }
+  }
 }
 
 }  // namespace nibble::cli

@@ -1,18 +1,18 @@
-// An answer's tokens to text: what the user is to read, and apart from it what the model thinks before it answers
-// (between <|channel> and <channel|>, told by their ids: the same words spelled out are text).
+// An answer's tokens to text: what the user is to read, and apart from it what the model thinks before it answers.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/text_stream.h"
+#include "chat/turn/token_reader.h"
+#include "chat/turn/turn_parser.h"
+#include "tokenizer/stream.h"
 #include "tokenizer/tokenizer.h"
 
 namespace nibble::cli {
 
 struct Said {
-  std::string answer, thought;
+  std::string answer, thought;  // the thought comes before the answer
 };
 
 class AnswerReader {
@@ -22,16 +22,15 @@ class AnswerReader {
 
   Said push(int id);  // what is certain now
   Said finish();      // what was held back, at the end
-  bool stopped() const { return answer_.stopped(); }
+  bool stopped() const { return stop_.matched().has_value(); }
 
  private:
-  std::string without_label(std::string text);
+  void add(Said& said, const chat::turn::Events& events);
 
-  const tokenizer::Tokenizer& tokenizer_;
-  std::optional<int> thought_begins_, thought_ends_;  // ids, where the model has them
-  engine::TextStream answer_;
-  std::optional<engine::TextStream> thought_;  // while one lasts
-  bool in_label_ = false;                      // a thought's first line says which channel it is
+  chat::turn::TokenReader tokens_;
+  chat::turn::TurnParser parser_;
+  tokenizer::StopMatcher stop_;
+  bool in_thought_ = false;  // the answer begins on a line of its own
 };
 
 }  // namespace nibble::cli
