@@ -40,11 +40,10 @@ class Canonical {
   }
 
   bool value(std::string& out, int depth) {
-    if (depth > kMaxArgumentDepth) return false;
     skip_space();
     switch (peek()) {
-      case '{': return object(out, depth);
-      case '[': return array(out, depth);
+      case '{': return depth <= kMaxArgumentDepth && object(out, depth);
+      case '[': return depth <= kMaxArgumentDepth && array(out, depth);
       case '"': {
         std::string text;
         if (!string(text)) return false;
