@@ -1,5 +1,5 @@
 // nibble parse: one turn of a model a line in, as text, in deltas or as token ids; the message it makes a line out.
-#include <map>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,8 +82,8 @@ json::object answer(const ParseOptions& options, const std::optional<Tokenizer>&
   const bool whole = !line.has("deltas");
   const std::vector<std::string> texts =
       whole ? std::vector<std::string>{line.string("text", "")} : line.strings("deltas");
-  if (whole && !line.has("text") && !line.has("output_ids"))
-    throw Error("{}: expected \"text\", \"deltas\" or \"output_ids\"", line.source());
+  if (whole && !line.has("text") && !(tokenizer && line.has("output_ids")))
+    throw Error("{}: expected \"text\", \"deltas\" or, with MODEL, \"output_ids\"", line.source());
   const Asked asked(line);
   TurnOptions turn{.reasoning = !options.reasoning_parser.empty(),
                    .report_calls = asked.report_calls,

@@ -142,3 +142,36 @@ def test_values_by_the_types_their_schema_allows(nibble, folder):
     for golden, answer in zip(goldens, answers):
         value = json.loads(answer["tool_calls"][0]["arguments"])["v"]
         assert (value, type(value)) == (golden["result"], type(golden["result"])), golden["id"]
+
+
+def test_tools_that_were_not_asked_for(nibble):
+    turn = {"text": '<|tool_call>call:f{n:<|"|>1<|"|>}<tool_call|>'}
+    tool = {"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}}
+    lines = [turn, turn | {"tools": [tool]}, turn | {"tools": []}, turn | {"tools": None},
+             turn | {"tools": [tool], "tool_choice": "none"}]
+    answers = nibble.json_lines("parse", "--tool-parser", "gemma4", requests=lines)
+    assert [answer["tool_calls"] for answer in answers] == [
+        [{"name": "f", "arguments": '{"n": "1"}'}], [{"name": "f", "arguments": '{"n": 1}'}], [], [], []]
+    assert all(answer["content"] is None for answer in answers)
+
+
+@pytest.mark.parametrize("line, complaint", [
+    ('{"output_ids": [1]}', 'expected "text", "deltas" or, with MODEL, "output_ids"'),
+    ('{"text": "a", "output_ids": [-1]}', "expected token ids, found -1"),
+    ('{"text": "a", "tools": "f"}', '"tools": expected a list'),
+])
+def test_lines_that_cannot_be_answered(nibble, line, complaint):
+    result = nibble("parse", "--tool-parser", "gemma4", stdin=line + "\n")
+    assert result.returncode == 1 and complaint in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_hostile_turns_end(nibble):
+    """A mebibyte of what would make a second pass over the text noticed; that it ends at all is the test."""
+    size = 1 << 20
+    for repeated in ("<", "<|tool_cal", " ", "<|tool_call>", '<|tool_call>call:f{a:{"', "[f(a=["):
+        text = (repeated * (size // len(repeated) + 1))[:size]
+        deltas = in_pieces(text, 5)
+        for form in ("gemma4", "pythonic"):
+            answers = nibble.json_lines(
+                "parse", "--tool-parser", form, "--reasoning-parser", "gemma4", requests=[{"text": text}, {"deltas": deltas}])
+            assert answers[0] == answers[1], (repeated, form)

@@ -20,8 +20,7 @@ class Gemma4Call {
   // `end_marker`: <tool_call|>, or empty where the turn ended first.
   void finish(std::string_view end_marker, Events& out);
 
-  bool begun() const { return state_ == State::kArguments; }  // kCall is out
-  std::string take_text();                                    // text that turned out to be no call
+  std::string take_text();  // text that turned out to be no call
 
  private:
   enum class State { kPreamble, kName, kArguments, kNameless, kText };

@@ -7,6 +7,11 @@
 namespace nibble::chat::turn {
 namespace {
 
+struct SpecialToken {
+  int id;
+  std::string_view text;
+};
+
 // As in the tokenizer.json of every Gemma 4. <|image|> and <|audio|> have two ids each.
 constexpr auto kSpecialTokens = std::to_array<SpecialToken>({
     {0, "<pad>"},
@@ -53,8 +58,6 @@ void append_ordinary(std::vector<Piece>& pieces, std::string_view text) {
 }
 
 }  // namespace
-
-std::span<const SpecialToken> special_tokens() { return kSpecialTokens; }
 
 std::vector<Piece> PieceSplitter::push(std::string_view more) {
   std::vector<Piece> pieces;

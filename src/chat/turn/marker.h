@@ -12,12 +12,6 @@ inline constexpr std::string_view kThoughtBegins = "<|channel>", kThoughtEnds = 
 inline constexpr std::string_view kCallBegins = "<|tool_call>", kCallEnds = "<tool_call|>";
 inline constexpr std::string_view kQuote = "<|\"|>";  // around strings in arguments
 
-struct SpecialToken {
-  int id;
-  std::string_view text;
-};
-std::span<const SpecialToken> special_tokens();
-
 // A stretch of a turn: ordinary text, or one special token.
 struct Piece {
   std::string text;
