@@ -26,6 +26,7 @@ constexpr std::initializer_list<Command> kCommands = {
     {"run", "ask a model: one answer, or a conversation", cli::add_run},
     {"render", "JSON lines of {\"messages\"} to {\"rendered\"}", cli::add_render},
     {"parse", "JSON lines of a model's turn to {\"content\", \"reasoning_content\", \"tool_calls\"}", cli::add_parse},
+    {"grammar", "JSON lines of {\"instance\"} to {\"accepted\"}", cli::add_grammar},
     {"generate", "token ids in, token ids out", cli::add_generate},
     {"bench", "speed of models here, as a model card's table", cli::add_bench},
     {"logits", "write the logits of a prompt to a file", cli::add_logits},

@@ -1,6 +1,6 @@
 """Makes the golden files of tests/goldens from the reference libraries. Needs scripts/setup --reference.
 
-    tools/make_goldens.py [PART...]     PART: tokenizer, chat, quant, model, quant_model (default: all)
+    tools/make_goldens.py [PART...]     PART: tokenizer, chat, structured, quant, model, quant_model (default: all)
 
 Nothing a golden holds is computed by code of this repository: each part only calls the reference and stores its answer.
 """
@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-PARTS = ("tokenizer", "chat", "quant", "codecs", "model", "quant_model", "int4_model")
+PARTS = ("tokenizer", "chat", "structured", "quant", "codecs", "model", "quant_model", "int4_model")
 LIMIT_BYTES = 8 << 20  # all goldens together: they are part of every clone
 
 

@@ -13,6 +13,7 @@ void add_detokenize(CLI::App& app);
 void add_run(CLI::App& app);
 void add_render(CLI::App& app);
 void add_parse(CLI::App& app);
+void add_grammar(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_logits(CLI::App& app);
