@@ -129,6 +129,14 @@ TEST(TurnParser, ArgumentsAreJsonHoweverDeepTheyAre) {
   }
 }
 
+TEST(TurnParser, ArgumentsThatDoNotFitAreReadAsTheReferenceReadsThem) {
+  const auto arguments = [](std::string_view text) { return read(text, kGemma, 3).calls.at(0).arguments; };
+  EXPECT_EQ(arguments("<|tool_call>call:f{\u00a0,a:1}<tool_call|>"), R"({"a": "1"})");
+  EXPECT_EQ(arguments("<|tool_call>call:f{a:{b|<|\"|>:<|\"|>c<|\"|"), R"({"a": {"b|<|\"|>": "c"}})");
+  EXPECT_EQ(arguments("<|tool_call>call:f{a:{<|\"|>b:<|\"|><|\"|>,c:<|\"|>d<|\"|},e:1}<tool_call|>"),
+            R"({"a": {"<|\"|>b": "", "c": "d<|\"|"}, "e": "1"})");
+}
+
 TEST(TurnParser, OnlyCallsThatWereAskedForAreReported) {
   const std::string turn = "a <|tool_call>call:f{}<tool_call|><|tool_call>call:g{}<tool_call|>";
   EXPECT_EQ(shown(read(turn, {.calls = CallForm::kGemma4, .max_calls = 1})), "content: a\nreasoning: \ncall: f {}");

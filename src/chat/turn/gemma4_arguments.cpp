@@ -20,11 +20,13 @@ bool may_become_quote(std::string_view text) { return text.size() < kQuote.size(
 std::string Gemma4Arguments::push(std::string_view text) {
   n_open_ += std::count(text.begin(), text.end(), '(');
   n_close_ += std::count(text.begin(), text.end(), ')');
+  if (!begun_) text = trim_start(text);
   const std::string_view body = trim_end(text);
   if (body.empty()) {
     tail_ += text;
     return {};
   }
+  begun_ = true;
   const std::size_t n_certain = body.size() - (body.back() == '}' || body.back() == ')' ? 1 : 0);
   consume(std::exchange(tail_, std::string(text.substr(n_certain))));
   consume(text.substr(0, n_certain));

@@ -43,6 +43,7 @@ class Gemma4Arguments {
   std::string tail_;    // a closing bracket and white space, while they may be the call's own end
   std::string unread_;  // the beginning of a <|"|>, perhaps
   std::string key_, value_, out_;
+  bool begun_ = false;             // white space in front of everything is nothing
   long n_open_ = 0, n_close_ = 0;  // parentheses in all of the text
   bool any_member_ = false;
   bool streams_ = false;  // kString: its characters go out as they come

@@ -101,7 +101,7 @@ class Writer {
       at += kQuote.size();
       const std::size_t end = body.find(kQuote, at);
       std::string_view text = rest_until(end);
-      if (end == npos && in.bracket == '{') text = without_half_quote(text);
+      if (end == npos && in.cut && in.bracket == '{') text = without_half_quote(text);
       if (end != npos) at += kQuote.size();
       return leaf_json(text, schema, types_);
     }

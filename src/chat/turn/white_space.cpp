@@ -16,14 +16,15 @@ std::string_view trim_end(std::string_view text) {
   return text;
 }
 
-std::string_view trim(std::string_view text) {
-  text = trim_end(text);
+std::string_view trim_start(std::string_view text) {
   for (std::size_t next = 0; !text.empty(); next = 0) {
     if (!is(next_code_point(text, next), CharClass::kSpace)) break;
     text.remove_prefix(next);
   }
   return text;
 }
+
+std::string_view trim(std::string_view text) { return trim_start(trim_end(text)); }
 
 std::string HeldSpace::push(std::string_view text) {
   const std::string_view certain = trim_end(text);

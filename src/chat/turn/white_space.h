@@ -6,6 +6,7 @@
 
 namespace nibble::chat::turn {
 
+std::string_view trim_start(std::string_view text);
 std::string_view trim_end(std::string_view text);
 std::string_view trim(std::string_view text);
 
