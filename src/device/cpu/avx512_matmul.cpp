@@ -73,18 +73,15 @@ struct Decoded {
 };
 
 // sums[panel][token] += weights x for the blocks [begin, end). One sum a row, its columns in order (of a scaled storage: its
-// blocks, and a block's columns), however many tokens there are: a token's result never depends on its neighbours.
+// blocks, and a block's columns), however many tokens there are: a token's result never depends on its neighbours. Always
+// inline: behind a call, `sums` might be what `x` points to, and each block would store and load them.
 template <typename Product, bool kScaled, int kPanels, int kTokens, typename Weights>
-void multiply(const Weights& weights, int begin, int end, const OperandTile& x, int first_token,
-              __m512 (&sums)[kPanels][kTokens]) {
+[[gnu::always_inline]] inline void multiply(const Weights& weights, int begin, int end, const OperandTile& x,
+                                            int first_token, __m512 (&sums)[kPanels][kTokens]) {
   typename Product::Sum sum[kPanels][kTokens];
-  __m512 totals[kPanels][kTokens];  // locals stay in registers; `sums` might be what `x` points to
-  for (int p = 0; p < kPanels; ++p) {
-    for (int t = 0; t < kTokens; ++t) {
-      totals[p][t] = sums[p][t];
-      if constexpr (!kScaled) sum[p][t] = totals[p][t];
-    }
-  }
+  if constexpr (!kScaled)
+    for (int p = 0; p < kPanels; ++p)
+      for (int t = 0; t < kTokens; ++t) sum[p][t] = sums[p][t];
   const std::uint32_t* word = x.words + std::ptrdiff_t(begin) * Product::kSteps * 2 * x.n + first_token;
   for (int b = begin; b < end; ++b) {
     if constexpr (kScaled)
@@ -104,16 +101,13 @@ void multiply(const Weights& weights, int begin, int end, const OperandTile& x, 
       for (int p = 0; p < kPanels; ++p) {
         const __m512 scales = weights.scales(p, b);
         for (int t = 0; t < kTokens; ++t)
-          totals[p][t] = Product::scaled(totals[p][t], sum[p][t], scales, x, b, first_token + t);
+          sums[p][t] = Product::scaled(sums[p][t], sum[p][t], scales, x, b, first_token + t);
       }
     }
   }
-  for (int p = 0; p < kPanels; ++p) {
-    for (int t = 0; t < kTokens; ++t) {
-      if constexpr (!kScaled) totals[p][t] = sum[p][t];
-      sums[p][t] = totals[p][t];
-    }
-  }
+  if constexpr (!kScaled)
+    for (int p = 0; p < kPanels; ++p)
+      for (int t = 0; t < kTokens; ++t) sums[p][t] = sum[p][t];
 }
 
 // Writes 16 sums, times their row factors, where rows exist.
