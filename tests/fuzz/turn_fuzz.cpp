@@ -124,7 +124,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
 
   // Ordinary text alone is content, unless it begins as a thought does or is a list of calls.
   const std::string plain = joined(read({{text, false}}, options).events);
-  if (!options.in_thought && options.calls != CallForm::kPythonic && text.front() != 't' && plain != text + "\1\1")
+  if (!options.in_thought && options.calls != CallForm::kPythonic && !text.starts_with('t') && plain != text + "\1\1")
     fail();
   return 0;
 }
